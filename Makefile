@@ -1,0 +1,40 @@
+# make        set up .venv from the pinned lock and build reports/table1.csv
+# make test   lint, types and tests        make all   every report
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: table1 all env lint test benchmarks clean
+.DEFAULT_GOAL := table1
+
+table1: env
+	snakemake --cores all reports/table1.csv
+
+all: env
+	snakemake --cores all
+
+env: $(BIN)/.ready
+
+$(BIN)/.ready: envs/requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "balent needs Python 3.11 or newer, but $(PYTHON) is %d.%d; run: make PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lint: env
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile rules
+	mypy
+	snakemake --lint
+
+test: env lint
+	pytest
+
+benchmarks: env
+	python benchmarks/sampler.py
+	python benchmarks/memory.py
+
+clean:
+	rm -rf results reports/*.* work logs data/features .snakemake

@@ -1,0 +1,27 @@
+# Bayesian active learning as one dependency graph: data -> features -> rounds -> histories -> reports.
+# Usage: snakemake --cores all reports/table1.csv    (README.md; config.yaml says what is built)
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/features.smk"
+include: "rules/rounds.smk"
+include: "rules/blocks.smk"
+include: "rules/reports.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        report_outputs(),
+
+
+rule results:
+    input:
+        all_histories(),

@@ -1,0 +1,90 @@
+"""What the workflow costs: Table 1's chains as Snakemake jobs against two long-lived workers.
+
+Both sides run the same chains with the same threads, features being there already; the workers start
+once and take chains from a queue. Prints seconds of both, their ratio (limit 1.35) and core-seconds
+per scenario. Usage: python benchmarks/overhead.py, in a built checkout; results are not touched.
+"""
+
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from balent.config import read_yaml, resolve
+from balent.environment import job_environment
+from balent.loop.chain import Chain
+
+WORKERS = 2
+OUT = ("history.csv", "picks.npz", "run.json")
+
+
+def chains(settings) -> list[tuple[str, str, str | None]]:
+    """(chain as JSON, data, encoder) of every chain of Table 1."""
+    table, found = settings.reports["table1"], []
+    for scenario in table["scenarios"]:
+        chosen = settings.scenarios[scenario]
+        data, encoder = f"data/raw/{chosen['data']}.npz", None
+        if "features" in chosen:
+            data = f"data/features/{settings.scale}/{chosen['features']}/features.npz"
+        if chosen["model"]["family"] == "backbone":
+            features = chosen["model"]["encoder"]["features"]
+            encoder = f"data/features/{settings.scale}/{features}/encoder.safetensors"
+        for method in table["methods"]:
+            for seed in settings.seeds:
+                found.append((Chain.of(settings, scenario, method, seed).to_json(), data, encoder))
+    return found
+
+
+def run(task: tuple[tuple[str, str, str | None], str]) -> tuple[str, float]:
+    """One chain in this worker: (scenario, seconds)."""
+    from balent.loop import jobs
+
+    (text, data, encoder), folder = task
+    start = time.perf_counter()
+    job = jobs.Job.start(text, data, encoder)
+    chain = job.problem.chain
+    place = Path(folder, chain.name)
+    place.mkdir(parents=True)
+    out = tuple(str(place / name) for name in OUT)
+    jobs.block(job, len(chain.label_counts), str(place / "journal"), None, out)
+    return chain.scenario, time.perf_counter() - start
+
+
+def main() -> None:
+    import os
+
+    settings = resolve(read_yaml("config.yaml"), read_yaml("config.schema.yaml"))
+    os.environ.update(job_environment(settings.runtime))
+    tasks = chains(settings)
+    cost: dict[str, float] = defaultdict(float)
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(WORKERS) as pool:
+            work = [(task, folder) for task in tasks]
+            for scenario, seconds in pool.imap_unordered(run, work, chunksize=1):
+                cost[scenario] += seconds
+        workers = time.perf_counter() - start
+        copy = Path(folder, "project")
+        ignore = shutil.ignore_patterns(".venv", ".git", "results", "reports", "work", "logs")
+        shutil.copytree(".", copy, ignore=ignore)
+        command = [sys.executable, "-m", "snakemake", "--cores", str(WORKERS), "reports/table1.csv"]
+        start = time.perf_counter()
+        subprocess.run(command, cwd=copy, check=True, capture_output=True)
+        workflow = time.perf_counter() - start
+        same = all(
+            path.read_bytes() == (copy / "results" / path.relative_to(folder)).read_bytes()
+            for path in Path(folder, settings.scale).glob("**/history.csv")
+        )
+    for scenario, seconds in cost.items():
+        print(f"{scenario:24} {seconds:8.1f} core-seconds")
+    print(f"{len(tasks)} chains: workers {workers:.1f} s, workflow {workflow:.1f} s, ", end="")
+    print(f"ratio {workflow / workers:.2f} (limit 1.35); equal histories: {same}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+# What all rules share: the resolved configuration, paths, and what a job's command line holds.
+import json
+import os
+import sys
+from pathlib import Path
+from shlex import quote
+
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+from balent import sources
+from balent.acquisition import catalog
+from balent.config import read_yaml, resolve, rounds
+from balent.environment import job_environment
+from balent.errors import BalentError
+from balent.loop.chain import Chain
+from balent.reports import kinds
+
+try:
+    S = resolve(config, read_yaml(Path(workflow.basedir) / "config.schema.yaml"))
+except BalentError as error:
+    raise SystemExit(f"config.yaml: {error}")
+
+RUNTIME = S.runtime
+THREADS = RUNTIME["torch_threads"]
+GPU = 0 if RUNTIME["device"] == "cpu" else 1
+os.environ.update(job_environment(RUNTIME))
+
+CHAIN = "{scale}/{scenario}/{method}/seed{seed}"
+HISTORY = [f"results/{CHAIN}/{name}" for name in ("history.csv", "picks.npz", "run.json")]
+
+
+wildcard_constraints:
+    scale=S.scale,
+    method="[a-z0-9_]+",
+    scenario="[a-z0-9_]+",
+    features="[a-z0-9_]+",
+    seed="[0-9]+",
+    round="[0-9]+",
+    block="[0-9]+",
+
+
+def code(*paths):
+    """Source files that a job runs, relative to the workflow: inputs, so that edits re-run it."""
+    base = Path(workflow.basedir).resolve()
+    return [str(path.relative_to(base)) for path in sources.closure(*(base / p for p in paths))]
+
+
+def method_code(w):
+    """The file of the chain's acquisition function and what it imports."""
+    path = catalog.find(S.methods[w.method]["function"]).path
+    return code(path) if path.is_relative_to(Path(workflow.basedir).resolve()) else []
+
+
+def chain_json(w):
+    """Everything that determines a chain's results, as JSON on the job's command line."""
+    return Chain.of(S, w.scenario, w.method, int(w.seed)).to_json()
+
+
+def chain_data(w):
+    """The file whose x_train the networks see: images or features."""
+    settings = S.scenarios[w.scenario]
+    if "features" in settings:
+        return f"data/features/{S.scale}/{settings['features']}/features.npz"
+    return f"data/raw/{settings['data']}.npz"
+
+
+def chain_encoder(w):
+    """The weights of a pre-trained backbone; none where the scenario has no such backbone."""
+    encoder = S.scenarios[w.scenario]["model"].get("encoder", {})
+    source = encoder.get("pretrained", "none")
+    if source == "simclr":
+        return [f"data/features/{S.scale}/{encoder['features']}/encoder.safetensors"]
+    return [f"data/raw/weights/{encoder['name']}.safetensors"] if source == "imagenet" else []
+
+
+def option(name, values):
+    """``--name value…`` for a command line, or nothing where there is no value."""
+    return f"--{name} {' '.join(map(quote, values))}" if values else ""
+
+
+def scenarios_by(granularity):
+    """A pattern for the scenarios of one granularity; it matches nothing where there are none."""
+    return "|".join(n for n in S.scenarios if S.granularity(n) == granularity) or "(?!)"
+
+
+def all_histories():
+    """The histories that the configured reports read."""
+    return sorted({path for item in S.reports.values() for path in item_histories(item)})
+
+
+def item_histories(item):
+    """The histories that one report item reads."""
+    return [
+        HISTORY[0].format(scale=S.scale, scenario=scenario, method=method, seed=seed)
+        for scenario in item.get("scenarios", ())
+        if scenario in S.scenarios
+        for method in item.get("methods", ())
+        for seed in S.seeds
+    ]
+
+
+def own_source(w):
+    """The file or folder of a user's own data set."""
+    own = RUNTIME["data_sets"].get(w.name)
+    return [own["path"]] if own else []
+
+
+def features_data(w):
+    return f"data/raw/{S.features[w.features]['data']}.npz"
+
+
+def features_settings(w):
+    """What determines the features, as JSON."""
+    settings = {k: v for k, v in S.features[w.features].items() if k not in ("title", "data")}
+    return json.dumps(settings | {"torch_threads": THREADS}, sort_keys=True)
+
+
+def rounds_of(w):
+    return rounds(S.scenarios[w.scenario]["acquisition"])
+
+
+def block_before(number):
+    """Records and weights of a block; none before the first."""
+    return lambda w: (
+        multiext(BLOCK.format(**(dict(w) | {"block": number(w)})), ".npz", ".safetensors")
+        if number(w) >= 0
+        else []
+    )
+
+
+def last_block(w):
+    """The number of the block that ends the chain."""
+    return (rounds_of(w) - 1) // RUNTIME["rounds_per_job"]
+
+
+def before(name):
+    """A file of the round before; none in round 0."""
+    return lambda w: (
+        [f"{ROUND}/{name}".format(**(dict(w) | {"round": int(w.round) - 1}))]
+        if int(w.round)
+        else []
+    )
+
+
+def weights_before(w):
+    """The last round's weights where the scenario continues from them."""
+    warm = S.scenarios[w.scenario]["training"]["warm_start"]
+    return before("model.safetensors")(w) if warm else []
+
+
+def picks_now(w):
+    """The round's picks; none in the last round, which only measures."""
+    last = rounds(S.scenarios[w.scenario]["acquisition"]) - 1
+    return [] if int(w.round) == last else [f"{ROUND}/picks.npz".format(**w)]
+
+
+def step_params(**more):
+    """The parts of a step's command line that are not plain files."""
+    return dict(
+        chain=chain_json,
+        encoder=lambda w, input: option("encoder", input.get("encoder", [])),
+        so_far=lambda w, input: option("so-far", input.get("so_far", [])),
+        **more,
+    )
+
+
+def report_outputs(items=S.reports):
+    return [path for name, item in items.items() for path in kinds.outputs(name, item)]
+
+
+def report_context(name):
+    """What an item shows, as JSON: only that, so that other items' changes do not re-run it."""
+    item = S.reports[name]
+    whole = item["kind"] == "index"
+    items = S.reports if whole else {name: item}
+    scenarios = {s for i in items.values() for s in i.get("scenarios", ())}
+    methods = {m for i in items.values() for m in i.get("methods", ())}
+    pick = lambda table, names: {key: table[key] for key in table if key in names}
+    used = {settings.get("features") for settings in pick(S.scenarios, scenarios).values()}
+    return json.dumps(
+        {
+            "scale": S.scale,
+            "scenarios": pick(S.scenarios, scenarios),
+            "undefined": pick(S.undefined, scenarios),
+            "methods": pick(S.methods, methods),
+            "seeds": S.seeds,
+            "features": pick(S.features, used),
+            "items": items,
+        }
+    )
+
+
+def report_inputs(name):
+    """Histories and reference table of an item; for the index the other items and run records."""
+    item = S.reports[name]
+    if item["kind"] == "index":
+        others = {n: i for n, i in S.reports.items() if i["kind"] != "index"}
+        runs = [path.replace("history.csv", "run.json") for path in all_histories()]
+        captions = [f"reports/captions/{n}.rst" for n in others]
+        return report_outputs(others) + [c for c in captions if Path(c).exists()] + runs
+    reference = [f"data/reference/{item['reference']['table']}.csv"] if "reference" in item else []
+    return item_histories(item) + reference

@@ -1,0 +1,39 @@
+# Raw data in one canonical form: data/raw/NAME.npz with x_train, y_train, x_test, y_test.
+rule data:
+    input:
+        own=own_source,
+        code=code("scripts/fetch_data.py"),
+    output:
+        "data/raw/{name}.npz",
+    log:
+        "logs/data/{name}.log",
+    wildcard_constraints:
+        name="[A-Za-z0-9_-]+",
+    conda:
+        "../envs/balent.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        own=lambda w: json.dumps(RUNTIME["data_sets"].get(w.name)),
+    shell:
+        "python scripts/fetch_data.py --name {wildcards.name} --own {params.own:q} "
+        "--out {output} 2> {log}"
+
+
+rule weights:
+    input:
+        code("scripts/fetch_weights.py"),
+    output:
+        "data/raw/weights/{name}.safetensors",
+    log:
+        "logs/data/weights_{name}.log",
+    wildcard_constraints:
+        name="resnet18|resnet50",
+    conda:
+        "../envs/balent.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    shell:
+        "python scripts/fetch_weights.py --name {wildcards.name} --out {output} 2> {log}"

@@ -1,0 +1,51 @@
+# Self-supervised features: train an encoder, then extract features of all images.
+FEATURES = "data/features/{scale}/{features}"
+
+
+rule simclr:
+    input:
+        data=features_data,
+        code=code("scripts/simclr.py"),
+    output:
+        encoder=f"{FEATURES}/encoder.safetensors",
+        report=f"{FEATURES}/simclr.json",
+    log:
+        "logs/{scale}/features/{features}_simclr.log",
+    priority: 100  # most chains wait for the features
+    conda:
+        "../envs/balent.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=2880,
+        gpu=GPU,
+    params:
+        settings=features_settings,
+        checkpoint="work/{scale}/features/{features}/checkpoint.safetensors",
+    shell:
+        "python scripts/simclr.py --settings {params.settings:q} --data {input.data} "
+        "--checkpoint {params.checkpoint} --out {output.encoder} {output.report} 2> {log}"
+
+
+rule extract:
+    input:
+        data=features_data,
+        encoder=f"{FEATURES}/encoder.safetensors",
+        code=code("scripts/extract.py"),
+    output:
+        features=f"{FEATURES}/features.npz",
+        probe=f"{FEATURES}/probe.json",
+    log:
+        "logs/{scale}/features/{features}_extract.log",
+    priority: 100
+    conda:
+        "../envs/balent.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=features_settings,
+    shell:
+        "python scripts/extract.py --settings {params.settings:q} --data {input.data} "
+        "--encoder {input.encoder} --out {output.features} {output.probe} 2> {log}"

@@ -1,0 +1,24 @@
+# One rule per report item of the configuration: reports/NAME plus the suffixes of its kind.
+for report_name, report_item in S.reports.items():
+
+    rule:
+        name:
+            f"report_{report_name}"
+        input:
+            data=report_inputs(report_name),
+            code=code("scripts/report.py", kinds.KINDS[report_item["kind"]].source),
+        output:
+            kinds.outputs(report_name, report_item),
+        log:
+            f"logs/{S.scale}/reports/{report_name}.log",
+        conda:
+            "../envs/balent.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            name=report_name,
+            context=report_context(report_name),
+        shell:
+            "python scripts/report.py --name {params.name} --context {params.context:q} "
+            "--out reports/{params.name} 2> {log}"

@@ -1,0 +1,144 @@
+# Four jobs a round: train, mc_sample, acquire, evaluate. Round r takes the records of round r - 1.
+ROUND = f"work/{CHAIN}/round{{round}}"
+
+
+rule train:
+    input:
+        data=chain_data,
+        encoder=chain_encoder,
+        so_far=before("records.npz"),
+        previous=weights_before,
+        code=code("scripts/train.py"),
+    output:
+        f"{ROUND}/model.safetensors",
+    log:
+        f"logs/{CHAIN}/round{{round}}_train.log",
+    wildcard_constraints:
+        scenario=scenarios_by("rounds"),
+    conda:
+        "../envs/balent.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=GPU,
+    params:
+        **step_params(previous=lambda w, input: option("previous", input.get("previous", []))),
+    shell:
+        "python scripts/train.py --chain {params.chain:q} --data {input.data} {params.encoder} "
+        "--round {wildcards.round} {params.so_far} {params.previous} --out {output} 2> {log}"
+
+
+rule mc_sample:
+    input:
+        data=chain_data,
+        encoder=chain_encoder,
+        so_far=before("records.npz"),
+        model=f"{ROUND}/model.safetensors",
+        code=code("scripts/mc_sample.py"),
+        method=method_code,
+    output:
+        f"{ROUND}/predictions.npz",
+    log:
+        f"logs/{CHAIN}/round{{round}}_mc_sample.log",
+    wildcard_constraints:
+        scenario=scenarios_by("rounds"),
+    conda:
+        "../envs/balent.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=GPU,
+    params:
+        **step_params(),
+    shell:
+        "python scripts/mc_sample.py --chain {params.chain:q} --data {input.data} {params.encoder} "
+        "--round {wildcards.round} {params.so_far} --model {input.model} --out {output} 2> {log}"
+
+
+rule acquire:
+    input:
+        data=chain_data,
+        encoder=chain_encoder,
+        so_far=before("records.npz"),
+        predictions=f"{ROUND}/predictions.npz",
+        code=code("scripts/acquire.py"),
+        method=method_code,
+    output:
+        f"{ROUND}/picks.npz",
+    log:
+        f"logs/{CHAIN}/round{{round}}_acquire.log",
+    wildcard_constraints:
+        scenario=scenarios_by("rounds"),
+    conda:
+        "../envs/balent.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=GPU,
+    params:
+        **step_params(),
+    shell:
+        "python scripts/acquire.py --chain {params.chain:q} --data {input.data} {params.encoder} "
+        "--round {wildcards.round} {params.so_far} --predictions {input.predictions} "
+        "--out {output} 2> {log}"
+
+
+rule evaluate:
+    input:
+        data=chain_data,
+        encoder=chain_encoder,
+        so_far=before("records.npz"),
+        model=f"{ROUND}/model.safetensors",
+        picks=picks_now,
+        code=code("scripts/evaluate.py"),
+    output:
+        f"{ROUND}/records.npz",
+    log:
+        f"logs/{CHAIN}/round{{round}}_evaluate.log",
+    wildcard_constraints:
+        scenario=scenarios_by("rounds"),
+    conda:
+        "../envs/balent.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=GPU,
+    params:
+        **step_params(picks=lambda w, input: option("picks", input.get("picks", []))),
+    shell:
+        "python scripts/evaluate.py --chain {params.chain:q} --data {input.data} {params.encoder} "
+        "--round {wildcards.round} {params.so_far} --model {input.model} {params.picks} "
+        "--out {output} 2> {log}"
+
+
+rule history:
+    input:
+        data=chain_data,
+        encoder=chain_encoder,
+        records=lambda w: f"{ROUND}/records.npz".format(
+            **(dict(w) | {"round": rounds(S.scenarios[w.scenario]["acquisition"]) - 1})
+        ),
+        code=code("scripts/history.py"),
+        method=method_code,
+    output:
+        HISTORY,
+    log:
+        f"logs/{CHAIN}/history.log",
+    wildcard_constraints:
+        scenario=scenarios_by("rounds"),
+    conda:
+        "../envs/balent.yaml"
+    threads: THREADS
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        chain=chain_json,
+        encoder=lambda w, input: option("encoder", input.get("encoder", [])),
+    shell:
+        "python scripts/history.py --chain {params.chain:q} --data {input.data} "
+        "{params.encoder} --records {input.records} --out {output} 2> {log}"

@@ -1,0 +1,111 @@
+"""Running an acquisition function: the one place that scores, ranks and breaks ties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+
+from balent.acquisition import catalog
+from balent.acquisition.base import Context, Predictions
+from balent.errors import InputError, MethodError
+
+FIELDS = {"mean_and_features": ("moments", "features")}
+"""Fields of Predictions or Context that hold a need; by default the field of the same name."""
+
+
+def load(name: str) -> Callable:
+    """Import the module of one method and return its function; raises MethodError if unknown."""
+    entry = catalog.find(name)
+    return getattr(import_module(entry.module), entry.function)
+
+
+def score(
+    name: str, predictions: Predictions, context: Context, options: Mapping[str, Any]
+) -> np.ndarray:
+    """The scores of a method of kind "score": float64 [N], larger is sooner, never NaN.
+
+    Raises MethodError for an unknown method or option, a missing need, or a method that builds
+    batches; RuntimeError where the method itself is at fault.
+    """
+    if _check(name, predictions, context, options).spec.kind != "score":
+        raise MethodError(f"{name} builds batches and gives points no score; select with it")
+    return _scores(name, predictions, context, options)
+
+
+def acquire(
+    name: str,
+    predictions: Predictions,
+    size: int,
+    context: Context,
+    options: Mapping[str, Any],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose ``size`` of the N points: (indices int64 [size] in order, scores float64 [size]).
+
+    Points with equal scores are ordered by a permutation that is always drawn, after the method's
+    own draws. Raises InputError for a size outside 1..N, and what ``score`` raises.
+    """
+    entry = _check(name, predictions, context, options)
+    if not 1 <= size <= predictions.n_points:
+        raise InputError(
+            f"size={size} is not allowed; give 1 to {predictions.n_points}, the points in the pool"
+        )
+    if entry.spec.kind == "score":
+        scores = _scores(name, predictions, context, options)
+        indices = top(scores, size, context.generator.permutation(len(scores)))
+        return indices, scores[indices]
+    indices, scores = load(name)(predictions, context, size, **options)
+    if (
+        (indices.dtype, indices.shape) != (np.int64, (size,))
+        or (scores.dtype, scores.shape) != (np.float64, (size,))
+        or len(np.unique(indices)) < size
+        or not 0 <= indices.min() <= indices.max() < predictions.n_points
+    ):
+        raise RuntimeError(f"method {name!r} did not return {size} different points with scores")
+    return indices, scores
+
+
+def top(scores: np.ndarray, size: int, order: np.ndarray) -> np.ndarray:
+    """The indices of the ``size`` largest scores, largest first, ties as they stand in ``order``.
+
+    scores [N] without NaN, order [N] a permutation; O(N + size log size).
+    """
+    shuffled = scores[order]  # [N]
+    last = np.partition(shuffled, len(scores) - size)[len(scores) - size]
+    above = np.flatnonzero(shuffled > last)
+    tied = np.flatnonzero(shuffled == last)[: size - len(above)]
+    chosen = np.concatenate([above, tied])  # [size]
+    return order[chosen[np.argsort(-shuffled[chosen], kind="stable")]]
+
+
+def _scores(
+    name: str, predictions: Predictions, context: Context, options: Mapping[str, Any]
+) -> np.ndarray:
+    scores = torch.as_tensor(load(name)(predictions, context, **options)).cpu().numpy()
+    if scores.dtype != np.float64 or scores.shape != (predictions.n_points,):
+        raise RuntimeError(
+            f"method {name!r} returned scores {scores.dtype} {scores.shape}, "
+            f"not float64 ({predictions.n_points},)"
+        )
+    undefined = np.flatnonzero(np.isnan(scores))
+    if len(undefined):
+        raise RuntimeError(
+            f"method {name!r}: {len(undefined)} of {len(scores)} scores are NaN, the first of "
+            f"point {undefined[0]}; the method or the predictions are at fault"
+        )
+    return scores
+
+
+def _check(
+    name: str, predictions: Predictions, context: Context, options: Mapping[str, Any]
+) -> catalog.Entry:
+    entry = catalog.find(name)
+    catalog.check_options(name, options)
+    for need in entry.spec.needs:
+        for field in FIELDS.get(need, (need,)):
+            if getattr(predictions, field, None) is None and getattr(context, field, None) is None:
+                raise MethodError(f"{name} needs {field}, which were not computed or given")
+    return entry

@@ -1,0 +1,1 @@
+"""Data sets, index roles and pool views."""

@@ -1,0 +1,1 @@
+"""Self-supervised features: SimCLR, the linear probe, extraction."""

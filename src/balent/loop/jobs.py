@@ -1,0 +1,189 @@
+"""What a job of the workflow does: read files, call the steps, write files.
+
+Two granularities share the steps: ``block`` runs many rounds in one process; ``train``,
+``mc_sample``, ``acquire``, ``evaluate`` and ``history`` run one step of one round each. Both
+write byte-identical histories.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from balent import runtime, sources
+from balent.acquisition import catalog
+from balent.files import (
+    load_metadata,
+    load_npz,
+    load_tensors,
+    save_npz,
+    save_tensors,
+    sha256_file,
+    write_json,
+)
+from balent.loop import rounds
+from balent.loop.chain import Chain
+from balent.loop.history import (
+    STEPS,
+    Picks,
+    Record,
+    labelled_set,
+    load_records,
+    save_records,
+    write_history,
+)
+from balent.loop.journal import Journal
+from balent.loop.predictions import load_predictions, save_predictions
+from balent.loop.problem import Problem, load_problem
+from balent.loop.run import NO_PICKS, run_rounds
+from balent.models.base import BayesianModel
+
+
+@dataclass(frozen=True)
+class Job:
+    """A chain with its files and the process's limits; started once per process."""
+
+    problem: Problem
+    code: str
+    inputs: dict[str, str]
+
+    @classmethod
+    def start(
+        cls,
+        chain: str,
+        data: str,
+        encoder: str | None = None,
+    ) -> Job:
+        """chain: JSON as written by Chain.to_json; data, encoder: files as for load_problem.
+
+        Device and memory budget come from the environment (balent.runtime).
+        """
+        parsed = Chain.from_json(chain)
+        place = runtime.start(parsed.torch_threads)
+        budget = runtime.memory_budget()
+        problem = load_problem(parsed, data, encoder, device=place, memory_budget=budget)
+        method = catalog.find(parsed.function).path
+        code = sources.digest(sources.closure(__file__, method))
+        inputs = {str(path): sha256_file(path) for path in (data, encoder) if path}
+        return cls(problem, code, inputs)
+
+    @property
+    def base(self) -> str:
+        """The hash of everything that all rounds of the chain depend on, for the journal."""
+        chain = self.problem.chain.without_budget().to_json()
+        place = self.problem.device.type
+        parts = [chain, self.code, *self.inputs.values(), torch.__version__, place]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def journal(self, folder: str | Path) -> Journal:
+        warm = self.problem.chain.settings["training"]["warm_start"]
+        return Journal(folder, self.base, self.problem.chain.sizes, with_model=warm)
+
+    def network(self, round: int, weights: str) -> BayesianModel:
+        """The trained network of a round."""
+        model = rounds.new_model(self.problem, round)
+        model.load_state_dict(load_tensors(weights))
+        return model.eval()
+
+    def labelled(self, so_far: str | None) -> np.ndarray:
+        """The labelled set after the rounds in a file; the initial set without one."""
+        return labelled_set(self.problem.initial, load_records(so_far) if so_far else [])
+
+
+def block(
+    job: Job,
+    last: int,
+    journal: str,
+    previous: tuple[str, str] | None,
+    out: tuple[str, str] | tuple[str, str, str],
+) -> None:
+    """Run the chain up to round ``last`` (not included).
+
+    previous  (records, weights) of the block before, or None
+    out       (records, weights) of this block; or, of the last block, (history, picks, run)
+    """
+    records = load_records(previous[0]) if previous else []
+    state = load_tensors(previous[1]) if previous else None
+    records, state = run_rounds(job.problem, last, job.journal(journal), records, state)
+    if len(out) == 3:
+        write_history(records, out[0], out[1])
+        write_run(job, records, out[2])
+    else:
+        save_records(out[0], records)
+        save_tensors(out[1], state)
+
+
+def train(job: Job, round: int, so_far: str | None, previous: str | None, model: str) -> None:
+    """Train on what the rounds ``so_far`` acquired; previous: the last weights (warm start)."""
+    start = time.perf_counter()
+    labelled = job.labelled(so_far)
+    state = load_tensors(previous) if previous else None
+    weights = rounds.train(job.problem, round, labelled, state).state_dict()
+    save_tensors(model, weights, seconds=time.perf_counter() - start)
+
+
+def mc_sample(job: Job, round: int, so_far: str | None, model: str, predictions: str) -> None:
+    """Compute what the method needs of the remaining pool."""
+    start = time.perf_counter()
+    network = job.network(round, model)
+    found = rounds.mc_sample(job.problem, round, job.labelled(so_far), network)
+    save_predictions(predictions, found, seconds=time.perf_counter() - start)
+
+
+def acquire(job: Job, round: int, so_far: str | None, predictions: str, picks: str) -> None:
+    """Choose the next points to label."""
+    start = time.perf_counter()
+    labelled, size = job.labelled(so_far), job.problem.chain.sizes[round]
+    found, seconds = load_predictions(predictions, job.problem.device)
+    chosen = rounds.acquire(job.problem, round, labelled, found, size)
+    save_npz(
+        picks,
+        indices=chosen.indices,
+        scores=chosen.scores,
+        seconds=np.array([seconds, time.perf_counter() - start]),
+    )
+
+
+def evaluate(
+    job: Job, round: int, so_far: str | None, model: str, picks: str | None, records: str
+) -> None:
+    """Measure the round and append it to the rounds so far; picks: None in the last round."""
+    start = time.perf_counter()
+    labelled, network = job.labelled(so_far), job.network(round, model)
+    data = load_npz(picks, "indices", "scores", "seconds") if picks else {}
+    chosen = Picks(data["indices"], data["scores"]) if data else NO_PICKS
+    metrics = rounds.evaluate(job.problem, round, labelled, network, chosen.indices)
+    seconds = (
+        float(load_metadata(model)["seconds"]),
+        *map(float, data.get("seconds", np.zeros(2))),
+        time.perf_counter() - start,
+    )
+    earlier = load_records(so_far) if so_far else []
+    save_records(records, [*earlier, Record(round, len(labelled), metrics, chosen, seconds)])
+
+
+def history(job: Job, records: str, out: tuple[str, str, str]) -> None:
+    """Write (history, picks, run) of a finished chain."""
+    finished = load_records(records)
+    write_history(finished, out[0], out[1])
+    write_run(job, finished, out[2])
+
+
+def write_run(job: Job, records: list[Record], path: str | Path) -> None:
+    """Write run.json: how the history beside it came to be."""
+    total = np.sum([record.seconds for record in records], axis=0)
+    write_json(
+        path,
+        {
+            "chain": asdict(job.problem.chain),
+            "inputs": job.inputs,
+            "rounds": len(records),
+            "seconds": dict(zip(STEPS, map(float, total.round(4)), strict=True)),
+            **runtime.describe(str(job.problem.device), job.code),
+        },
+    )

@@ -1,0 +1,111 @@
+"""The data of a chain on one device: everything that the four steps of a round share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from balent.data import roles
+from balent.data.dataset import load_dataset
+from balent.data.initial import initial_set
+from balent.data.inputs import Inputs, PoolView
+from balent.errors import ConfigError
+from balent.files import load_tensors
+from balent.loop.chain import Chain
+from balent.streams import Streams
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The pool, the labels, the test set and the streams of a chain, on one device.
+
+    Every chain of one (scenario, seed) has the same ``initial`` set and the same streams, so that
+    methods are compared in pairs.
+    """
+
+    chain: Chain
+    pool: PoolView
+    pool_labels: Tensor  # [len(pool)] int64
+    test: Inputs
+    test_labels: Tensor  # [n_test] int64
+    n_classes: int
+    initial: np.ndarray  # pool indices, int64
+    encoder: dict[str, Tensor] | None
+    device: torch.device
+    memory_budget: int
+
+    def streams(self, round: int) -> Streams:
+        return Streams(self.chain.seed).at(round)
+
+    def remaining(self, labelled: np.ndarray) -> np.ndarray:
+        """Pool indices that are not labelled, in increasing order."""
+        free = np.ones(len(self.pool), dtype=bool)
+        free[labelled] = False
+        return np.flatnonzero(free)
+
+
+def load_problem(
+    chain: Chain,
+    data: str | Path,
+    encoder: str | Path | None = None,
+    *,
+    device: str = "cpu",
+    memory_budget: int = 1 << 30,
+) -> Problem:
+    """Read a chain's data and put it on the device.
+
+    data     .npz with images or features; encoder  safetensors of a pre-trained encoder, or None.
+    Raises ConfigError or DataError in one line when the data does not allow what the chain asks.
+    """
+    settings, streams = chain.settings, Streams(chain.seed)
+    place = torch.device(device)
+    dataset = load_dataset(data)
+    sizes = settings["acquisition"]
+    source = roles.assign(dataset.y_train, settings["pool"]).pool
+    normalize = settings.get("normalize", {})
+    mean, std = normalize.get("mean"), normalize.get("std")
+    train = Inputs(dataset.x_train, mean, std, device=place)
+    pool = PoolView(
+        train,
+        source,
+        copies=settings["copies"],
+        noise_sd=settings["noise_sd"],
+        layout=settings["layout"],
+        streams=streams,
+    )
+    if sizes["budget"] > len(pool):
+        raise ConfigError(
+            f"{chain.scenario}: the budget of {sizes['budget']} labels exceeds the pool of "
+            f"{len(pool)} points; lower acquisition.budget"
+        )
+    points = settings["evaluation"].get("points", len(dataset.x_test))
+    if points > len(dataset.x_test):
+        raise ConfigError(
+            f"{chain.scenario}: evaluation.points is {points}, but the test set has "
+            f"{len(dataset.x_test)}; lower it or leave it out"
+        )
+    initial = initial_set(
+        dataset.y_train[source],
+        sizes["initial"],
+        sizes["balanced"],
+        dataset.n_classes,
+        streams.numpy("initial"),
+    )
+    rows = pool.row(torch.arange(len(pool), device=place))
+    labels = torch.as_tensor(dataset.y_train, device=place)
+    return Problem(
+        chain=chain,
+        pool=pool,
+        pool_labels=labels[rows],
+        test=Inputs(dataset.x_test[:points], mean, std, device=place),
+        test_labels=torch.as_tensor(dataset.y_test[:points], device=place),
+        n_classes=dataset.n_classes,
+        initial=initial,
+        encoder=load_tensors(encoder) if encoder else None,
+        device=place,
+        memory_budget=memory_budget,
+    )

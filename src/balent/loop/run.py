@@ -1,0 +1,81 @@
+"""Many rounds of a chain in one process, with a journal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+from torch import Tensor
+from tqdm import tqdm
+
+from balent.loop import rounds
+from balent.loop.history import Picks, Record, labelled_set
+from balent.loop.journal import Journal, State
+from balent.loop.problem import Problem
+from balent.models.base import BayesianModel
+
+T = TypeVar("T")
+NO_PICKS = Picks(np.empty(0, dtype=np.int64), np.empty(0))
+
+
+def run_rounds(
+    problem: Problem,
+    last: int,
+    journal: Journal,
+    records: list[Record] | None = None,
+    state: State | None = None,
+) -> tuple[list[Record], State]:
+    """Run a chain up to round ``last`` (not included), taking finished rounds from the journal.
+
+    records, state  the rounds of earlier blocks and the weights after them.
+    Returns all rounds so far and the last weights.
+    """
+    records = list(records or [])
+    found, found_state = journal.resume(problem.initial, records, last)
+    records += found
+    state = found_state if found and found_state is not None else state
+    bar = tqdm(
+        range(len(records), last),
+        initial=len(records),
+        total=last,
+        desc=problem.chain.name,
+        unit="round",
+    )
+    for round in bar:
+        labelled = labelled_set(problem.initial, records)
+        record, model = run_round(problem, round, labelled, state)
+        state = model.state_dict()
+        journal.append(labelled, record, model.state_dict)
+        records.append(record)
+        bar.set_postfix(accuracy=f"{record.metrics.accuracy:.3f}")
+    return records, state or {}
+
+
+def run_round(
+    problem: Problem, round: int, labelled: np.ndarray, previous: dict[str, Tensor] | None
+) -> tuple[Record, BayesianModel]:
+    """The four steps once. The last round of a chain only trains and evaluates."""
+    size = problem.chain.sizes[round]
+    seconds = [0.0] * 4
+    model = _timed(seconds, 0, lambda: rounds.train(problem, round, labelled, previous))
+    picks = NO_PICKS
+    if size:
+        predictions = _timed(
+            seconds, 1, lambda: rounds.mc_sample(problem, round, labelled, model)
+        )
+        picks = _timed(
+            seconds, 2, lambda: rounds.acquire(problem, round, labelled, predictions, size)
+        )
+    metrics = _timed(
+        seconds, 3, lambda: rounds.evaluate(problem, round, labelled, model, picks.indices)
+    )
+    return Record(round, len(labelled), metrics, picks, tuple(seconds)), model
+
+
+def _timed(seconds: list[float], step: int, call: Callable[[], T]) -> T:
+    start = time.perf_counter()
+    result = call()
+    seconds[step] = time.perf_counter() - start
+    return result

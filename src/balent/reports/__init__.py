@@ -1,0 +1,1 @@
+"""Tables, figures and the index that are read from histories."""

@@ -1,0 +1,88 @@
+"""An accuracy table in the paper's layout: methods as rows, scenarios with sizes as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from balent.reports.context import BASELINE, UNDEFINED
+from balent.reports.grid import Grid
+
+
+def notes(table: pd.DataFrame) -> str:
+    """What the numbers of a table are, in one paragraph."""
+    counts = sorted(set(table["n"].dropna()))
+    n = f"n = {'–'.join(str(c) for c in dict.fromkeys([counts[0], counts[-1]]))}" if counts else ""
+    data = ", ".join(dict.fromkeys(table["data"].dropna()))
+    scale = table["scale"].iloc[0]
+    text = f"Scale: {scale} (data: {data or 'none'}). Test accuracy in percent"
+    text += f", mean ± standard deviation over {n} seeds" if n else ""
+    text += ". Differences against random are paired over seeds, with a 95 % t interval."
+    if scale != "paper":
+        text += " This is not the paper's scale: its numbers are other experiments."
+    return text
+
+
+def grids(table: pd.DataFrame) -> list[tuple[str, Grid]]:
+    """(title, grid) of the accuracies, the paired differences and, where known, the paper's."""
+    found = [("Test accuracy (%)", _grid(table, _accuracy))]
+    if table["diff_vs_random"].notna().any():
+        title = "Difference against random (percentage points), paired over seeds [95 % interval]"
+        others = table[table["method"] != BASELINE]
+        found.append((title, _grid(others, _difference)))
+    if (table["paper_mean"].notna() | table["paper_status"].notna()).any():
+        found.append(("The paper's test accuracy (%)", _grid(table, _paper)))
+        title = "Ours minus the paper's (percentage points) and Welch's verdict at 95 %"
+        found.append((title, _grid(table, _verdict)))
+    return found
+
+
+def _grid(table: pd.DataFrame, text: Callable) -> Grid:
+    keys = ["scenario", "scenario_title", "n_labelled"]
+    columns = list(table[keys].drop_duplicates().itertuples(index=False, name=None))
+    cells = {
+        (row.method, row.scenario, row.n_labelled): (
+            UNDEFINED if row.status == UNDEFINED else text(row)
+        )
+        for row in table.itertuples()
+    }
+    return Grid(
+        corner="Method",
+        heads=[(title, "" if pd.isna(size) else f"{size:,} labels") for _, title, size in columns],
+        rows=[
+            (title, [cells[method, scenario, size] for scenario, _, size in columns])
+            for method, title in table[["method", "method_title"]]
+            .drop_duplicates()
+            .itertuples(index=False, name=None)
+        ],
+    )
+
+
+def _pm(mean: float, sd: float) -> str:
+    return f"{mean:.1f}" if pd.isna(sd) else f"{mean:.1f} ± {sd:.1f}"
+
+
+def _accuracy(row) -> str:
+    return _pm(row.mean, row.sd)
+
+
+def _difference(row) -> str:
+    if pd.isna(row.diff_vs_random):
+        return ""
+    text = f"{row.diff_vs_random:+.1f}"
+    if pd.isna(row.diff_vs_random_low):
+        return text
+    return f"{text} [{row.diff_vs_random_low:+.1f}, {row.diff_vs_random_high:+.1f}]"
+
+
+def _paper(row) -> str:
+    if not pd.isna(row.paper_mean):
+        return _pm(row.paper_mean, row.paper_sd)
+    return "" if pd.isna(row.paper_status) else row.paper_status.replace("_", " ")
+
+
+def _verdict(row) -> str:
+    if pd.isna(row.difference):
+        return ""
+    return f"{row.difference:+.1f} {row.verdict}".strip()

@@ -1,0 +1,124 @@
+"""The configuration of every scenario: the paper's Table 2, read from what is really run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from balent.data.registry import DATASETS
+from balent.files import write_text
+from balent.reports.context import UNDEFINED, ReportContext, data_title, output
+
+ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "narrow_resnet": "Narrow ResNet"}
+PAPER_COLUMNS = (
+    "Scenario",
+    "Dataset",
+    "# Classes",
+    "K",
+    "K_tot",
+    "Backbone",
+    "Loss",
+    "Image size",
+    "Batch size",
+    "Optimizer",
+    "Epochs",
+    "Learning rate",
+    "Dropout",
+    "MC trials",
+)
+OUR_COLUMNS = (
+    "Steps",
+    "Initial set",
+    "Pool",
+    "Features",
+    "Augmentation",
+    "Weights of a round",
+    "Last-layer bias",
+    "Mask scope",
+    "Test",
+)
+"""What the paper's Table 2 does not say. Steps stands where Epochs is empty."""
+
+
+def write(item: dict, context: ReportContext, stem: Path) -> None:
+    """Write ``stem``.csv: one row per scenario, PAPER_COLUMNS and OUR_COLUMNS, values as text."""
+    write_text(output(stem, ".csv"), configuration_table(item, context).to_csv(index=False))
+
+
+def configuration_table(item: dict, context: ReportContext) -> pd.DataFrame:
+    """One row per scenario of the item; one that the scale does not define says so."""
+    rows = []
+    for name in item["scenarios"]:
+        row = {"Scenario": context.scenario_title(name)}
+        if name in context.undefined:
+            row["Dataset"] = UNDEFINED
+        else:
+            row |= _describe(context.scenarios[name], context.features)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=[*PAPER_COLUMNS, *OUR_COLUMNS], dtype=object).fillna("")
+
+
+def _describe(settings: dict, features: Mapping[str, dict]) -> dict:
+    model, training, sizes = settings["model"], settings["training"], settings["acquisition"]
+    known = DATASETS.get(settings["data"])
+    set_of_features = features.get(settings.get("features") or "", {})
+    return {
+        "Dataset": data_title(settings["data"], settings["copies"]),
+        "# Classes": known.n_classes if known else "",
+        "K": sizes["size"],
+        "K_tot": sizes["budget"],
+        "Backbone": _backbone(model, set_of_features),
+        "Loss": "Cross-entropy",
+        "Image size": _image_size(known.shape if known else (), set_of_features),
+        "Batch size": training["batch_size"],
+        "Optimizer": "Adam",
+        "Epochs": training.get("epochs"),
+        "Learning rate": f"{training['learning_rate']:g}",
+        "Dropout": f"{100 * model['dropout']:g}%",
+        "MC trials": settings["sampling"]["samples"],
+        "Steps": training.get("steps"),
+        "Initial set": f"{sizes['initial']}{', balanced' if sizes.get('balanced') else ''}",
+        "Pool": settings["pool"]["pool"],
+        "Features": set_of_features.get("title", settings.get("features") or "none"),
+        "Augmentation": _augmentation(training.get("augmentation")),
+        "Weights of a round": "of the round before" if training.get("warm_start") else "fresh",
+        "Last-layer bias": "yes" if model["last_bias"] else "no",
+        "Mask scope": settings["sampling"].get("mask_scope"),
+        "Test": _test(settings["evaluation"]),
+    }
+
+
+def _backbone(model: dict, features: dict) -> str:
+    if model["family"] == "cnn":
+        return "CNN"
+    encoder = model["encoder"] if model["family"] == "backbone" else features.get("encoder")
+    if not encoder:
+        return "none"
+    name = ENCODERS.get(encoder["name"], encoder["name"])
+    weights = "fixed" if model["family"] == "head" else encoder.get("pretrained", "none")
+    notes = [] if encoder.get("stem", "imagenet") == "imagenet" else [f"{encoder['stem']} stem"]
+    notes.append({"fixed": "fixed", "none": "not pre-trained"}.get(weights, f"{weights} weights"))
+    return f"{name} ({', '.join(notes)})"
+
+
+def _image_size(shape: tuple[int, ...], features: dict) -> str:
+    sides = features.get("image_size")
+    if sides:
+        return f"{sides} × {sides}"
+    return f"{shape[0]} × {shape[1]}" if len(shape) > 1 else ""
+
+
+def _augmentation(spec: dict | None) -> str:
+    parts = [
+        f"{name} {'–'.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in (spec or {}).items()
+        if value
+    ]
+    return ", ".join(parts).replace("flip True", "flip") or "none"
+
+
+def _test(evaluation: dict) -> str:
+    points = evaluation.get("points")
+    return f"{f'first {points:,}' if points else 'all'} points, {evaluation['samples']} samples"

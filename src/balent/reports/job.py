@@ -1,0 +1,48 @@
+"""One report item from its description: what the workflow's report script calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from balent.reports.context import ReportContext
+from balent.reports.histories import load_histories
+from balent.reports.kinds import KINDS
+from balent.reports.runs import load_runs
+
+
+def write_report(name: str, description: str, results: Path, stem: Path) -> None:
+    """Write all outputs of item ``name`` as ``stem`` plus its kind's suffixes.
+
+    description  JSON with the fields of ReportContext that are data, as the workflow resolved them
+    results      folder of the histories: results/SCALE/SCENARIO/METHOD/seedN/history.csv
+    """
+    fields = json.loads(description)
+    context = ReportContext(**{**fields, "seeds": tuple(fields["seeds"])})
+    item = context.items[name]
+    kind = KINDS[item["kind"]]
+    if kind.reads == "histories":
+        context = replace(context, histories=load_histories(chains(context, [item], results)))
+    elif kind.reads == "reports":
+        found = chains(context, list(context.items.values()), results, "run.json")
+        context = replace(context, runs=load_runs(found), folder=stem.parent)
+    kind.load()(item, context, stem)
+
+
+def chains(
+    context: ReportContext, items: list[dict], results: Path, file: str = "history.csv"
+) -> Iterator[tuple[str, str, int, Path]]:
+    """(scenario, method, seed, file) of every chain that the items show, each once."""
+    shown = {
+        (scenario, method)
+        for item in items
+        for scenario in item.get("scenarios", ())
+        if scenario in context.scenarios
+        for method in item.get("methods", ())
+    }
+    for scenario, method in sorted(shown):
+        for seed in context.seeds:
+            folder = results / context.scale / scenario / method / f"seed{seed}"
+            yield scenario, method, seed, folder / file

@@ -1,0 +1,84 @@
+"""Means, spreads, Welch verdicts, paired differences and areas: the arithmetic of all reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A mean with its standard deviation (ddof 1; NaN for n < 2) over n repeats."""
+
+    mean: float
+    sd: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean paired difference over n pairs with its 95 % t interval (NaN where n < 2)."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def summarise(values: Sequence[float]) -> Summary:
+    """Mean and standard deviation (ddof 1) of at least one value."""
+    array = np.asarray(values, dtype=np.float64)
+    sd = float(array.std(ddof=1)) if array.size > 1 else math.nan
+    return Summary(float(array.mean()), sd, array.size)
+
+
+def welch_verdict(ours: Summary, theirs: Summary) -> str:
+    """``agrees`` if |Δ| ≤ t₀.₉₇₅(Welch) · √(s₁²/n₁ + s₂²/n₂), else ``higher`` or ``lower``.
+
+    The verdict is about ours: ``higher`` means that ours exceeds theirs. Empty where n < 2 on
+    either side. With both standard deviations zero only equal means agree.
+    """
+    if ours.n < 2 or theirs.n < 2:
+        return ""
+    delta = ours.mean - theirs.mean
+    part_1, part_2 = ours.sd**2 / ours.n, theirs.sd**2 / theirs.n
+    margin = 0.0
+    if part_1 + part_2 > 0:
+        df = (part_1 + part_2) ** 2 / (part_1**2 / (ours.n - 1) + part_2**2 / (theirs.n - 1))
+        margin = stats.t.ppf((1 + CONFIDENCE) / 2, df) * math.sqrt(part_1 + part_2)
+    if abs(delta) <= margin:
+        return "agrees"
+    return "higher" if delta > 0 else "lower"
+
+
+def paired_difference(
+    values: Mapping[int, float], baseline: Mapping[int, float]
+) -> Difference | None:
+    """Values minus baseline over the seeds that both have; None where they share no seed.
+
+    values, baseline  {seed: value}; chains of one seed start from the same labels and weights.
+    """
+    seeds = sorted(set(values) & set(baseline))
+    if not seeds:
+        return None
+    summary = summarise([values[seed] - baseline[seed] for seed in seeds])
+    if summary.n < 2:
+        return Difference(summary.mean, math.nan, math.nan, summary.n)
+    margin = stats.t.ppf((1 + CONFIDENCE) / 2, summary.n - 1) * summary.sd / math.sqrt(summary.n)
+    return Difference(summary.mean, summary.mean - margin, summary.mean + margin, summary.n)
+
+
+def area_under_curve(n_labelled: Sequence[float], values: Sequence[float]) -> float:
+    """The mean height of a learning curve: trapezoid area over n_labelled divided by its range.
+
+    n_labelled rises strictly; NaN for a curve of fewer than two points, which spans no range.
+    """
+    if len(n_labelled) < 2:
+        return math.nan
+    return float(np.trapezoid(values, n_labelled) / (n_labelled[-1] - n_labelled[0]))

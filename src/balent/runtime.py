@@ -1,0 +1,74 @@
+"""The process that computes: its threads, its device, and what is recorded about it."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import resource
+import subprocess
+from pathlib import Path
+
+import torch
+
+import balent
+from balent import environment
+from balent.errors import ConfigError
+
+PACKAGES = ("torch", "numpy", "scipy", "safetensors", "snakemake")
+
+
+def start(torch_threads: int) -> str:
+    """Set the threads of this process and choose its device (environment.DEVICE, default ``auto``).
+
+    Returns the device's name. Raises ConfigError when a GPU is asked for that is not there:
+    nothing falls back silently.
+    """
+    torch.set_num_threads(torch_threads)
+    device = os.environ.get(environment.DEVICE, "auto")
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda"):
+        count = torch.cuda.device_count()
+        number = int(device.partition(":")[2] or 0)
+        if number >= count:
+            raise ConfigError(
+                f"device: {device!r} is not there (this machine has {count} CUDA devices); "
+                "use device=cpu or device=auto"
+            )
+    return device
+
+
+def memory_budget() -> int:
+    """Bytes that the sampler may take for its workspace (environment.MEMORY_BUDGET in MiB, default 1024)."""
+    return int(os.environ.get(environment.MEMORY_BUDGET, "1024")) << 20
+
+
+def describe(device: str, code_digest: str) -> dict:
+    """Device, date, code version and package versions, for the record beside a result."""
+    installed = {d.metadata["Name"].lower(): d.version for d in importlib.metadata.distributions()}
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine()
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "device": device,
+        "device_name": name,
+        "torch_threads": torch.get_num_threads(),
+        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "balent": balent.__version__,
+        "code": code_digest,
+        "git": _git_version(),
+        "python": platform.python_version(),
+        "packages": {name: installed[name] for name in PACKAGES if name in installed},
+    }
+
+
+def _git_version() -> str | None:
+    """``git describe`` of the checkout that the code runs from; None outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    folder = Path(__file__).parent
+    try:
+        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None

@@ -1,0 +1,65 @@
+"""Which source files a script depends on, read from its import statements.
+
+The workflow makes these files inputs of its jobs: editing a plotting module re-runs figures,
+editing a sampler re-runs chains, and nothing else moves. Imports are found by parsing, not by
+running, at any depth of the file; only modules of this package are followed.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def closure(*roots: str | Path) -> list[Path]:
+    """The files themselves and every module of the package they import, directly or not."""
+    seen: set[Path] = set()
+    waiting = [Path(root).resolve() for root in roots]
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting.extend(imports(path))
+    return sorted(seen)
+
+
+def digest(paths: Iterable[str | Path]) -> str:
+    """A SHA-256 over the files' names and contents; file order does not matter."""
+    total = hashlib.sha256()
+    for path in sorted(Path(path).resolve() for path in paths):
+        total.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+@cache
+def imports(path: Path) -> tuple[Path, ...]:
+    """The package's modules that one file imports, each with the packages that contain it."""
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            found.update(_files(name))
+    return tuple(sorted(found))
+
+
+def _files(module: str) -> list[Path]:
+    """The files that importing ``module`` runs; empty if it is not a module of the package."""
+    parts = module.split(".")
+    if parts[0] != PACKAGE.name:
+        return []
+    files = []
+    for depth in range(len(parts)):
+        base = PACKAGE.joinpath(*parts[1 : depth + 1])
+        candidates = (base / "__init__.py", base.with_suffix(".py"))
+        files += [path for path in candidates if path.is_file()]
+    return files

@@ -1,0 +1,154 @@
+"""The catalogue: read from source, equal to what import gives, strict about declarations."""
+
+import subprocess
+import sys
+from importlib import import_module, metadata
+
+import pytest
+
+from balent.acquisition import catalog, registry
+from balent.errors import MethodError
+
+ISSUED = [
+    "badge",
+    "bald",
+    "balentacq",
+    "balentacq_released",
+    "entropy",
+    "mean_sd",
+    "power_bald",
+    "random",
+]
+GOOD = """
+from balent.acquisition.base import register
+
+@register(name="mine", title="Mine", kind="score", needs=("moments",), aliases=("my_own",))
+def scoring(predictions, context, *, power=2.0, votes=False):
+    raise AssertionError("read, not run")
+"""
+
+
+def write(tmp_path, text, name="mine_module"):
+    path = tmp_path / f"{name}.py"
+    path.write_text(text)
+    return path
+
+
+def test_the_methods_of_the_package_are_listed():
+    assert set(ISSUED) <= set(catalog.catalog())
+
+
+@pytest.mark.parametrize("name", sorted(catalog.catalog()))
+def test_declaration_read_equals_declaration_imported(name):
+    entry = catalog.find(name)
+    function = registry.load(name)
+    assert function.spec == entry.spec
+    assert function.__kwdefaults__ == (entry.options or None)
+    assert import_module(entry.module).__file__ == str(entry.path)
+
+
+def test_reading_imports_neither_torch_nor_a_method():
+    code = (
+        "import sys; from balent.acquisition import catalog; catalog.catalog(); "
+        "catalog.check_options('power_bald', {'gumbel_scale': 2}); "
+        "print(*[m for m in sys.modules if m == 'torch' or 'balent.acquisition.' in m])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(run.stdout.split()) == {"balent.acquisition.base", "balent.acquisition.catalog"}
+
+
+def test_a_declaration_is_read_without_running_the_file(tmp_path):
+    path = write(tmp_path, GOOD)
+    [entry] = catalog.read(path, "mine_module")
+    assert entry.spec.name == "mine"
+    assert entry.spec.needs == ("moments",)
+    assert (entry.module, entry.path, entry.function) == ("mine_module", path, "scoring")
+    assert entry.options == {"power": 2.0, "votes": False}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('title="Mine"', "title=TITLE", r"@register: title=TITLE is not a literal; write"),
+        ('name="mine"', '"mine"', "arguments must be keywords"),
+        ('name="mine"', "**DECLARED", "arguments must be keywords"),
+        ('title="Mine"', 'titel="Mine"', "unexpected keyword argument 'titel'"),
+        ('title="Mine", ', "", "missing 1 required positional argument: 'title'"),
+        ('"score"', '"scores"', r"kind='scores' is unknown \(allowed: score, batch\)"),
+        ('("moments",)', '("moment",)', "needs='moment' is unknown"),
+        ('needs=("moments",)', 'masks="tile"', "masks='tile' is unknown"),
+        ('needs=("moments",)', 'roles=("pool",)', "roles='pool' is unknown"),
+        ("power=2.0", "power=float(2)", r"default of power=float\(2\) is not a literal"),
+        ("power=2.0", "power", "option 'power' has no default"),
+        ("votes=False", "**votes", "write every option out"),
+        ("context, *", "context, size, *", r"kind 'score' takes \(predictions, context\)"),
+        ("context, *, power=2.0, votes=False", "context", None),
+        ("def scoring(", "def scoring((", r"mine_module.py:5: .*; mend the file"),
+    ],
+)
+def test_a_declaration_that_cannot_be_read_is_refused(tmp_path, old, new, message):
+    assert GOOD.count(old) == 1
+    path = write(tmp_path, GOOD.replace(old, new))
+    if message is None:
+        assert catalog.read(path, "mine_module")[0].options == {}
+        return
+    with pytest.raises(MethodError, match=message) as caught:
+        catalog.read(path, "mine_module")
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_methods_are_answered_with_the_nearest_and_all():
+    with pytest.raises(MethodError) as caught:
+        catalog.find("bladd")
+    message = str(caught.value)
+    assert message.startswith("unknown method 'bladd'; did you mean 'bald'? (known: ")
+    assert all(name in message for name in ISSUED)
+
+
+def test_options_are_checked_by_name_and_type():
+    catalog.check_options("power_bald", {"gumbel_scale": 2})
+    with pytest.raises(MethodError, match="did you mean 'gumbel_scale'") as caught:
+        catalog.check_options("power_bald", {"gumbel_scal": 2.0})
+    assert "allowed, with defaults: gumbel_scale=1.0" in str(caught.value)
+    with pytest.raises(MethodError, match=r"unknown option 'x' .*it has no options"):
+        catalog.check_options("bald", {"x": 1})
+    for wrong in ("1", True, None):
+        with pytest.raises(MethodError, match=r"option gumbel_scale=.* give float"):
+            catalog.check_options("power_bald", {"gumbel_scale": wrong})
+
+
+@pytest.fixture
+def plugged(tmp_path, monkeypatch):
+    """Install an entry point that names the module ``mine_module``."""
+    point = metadata.EntryPoint("mine", "mine_module", catalog.GROUP)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(catalog.metadata, "entry_points", lambda group: [point])
+    catalog.plugins.cache_clear()
+    yield lambda text: write(tmp_path, text)
+    catalog.plugins.cache_clear()
+    sys.modules.pop("mine_module", None)
+
+
+def test_a_plugin_is_found_by_name_and_alias_without_import(plugged):
+    path = plugged(GOOD)
+    assert catalog.find("mine").path == path
+    assert catalog.find("my_own").spec.name == "mine"
+    assert "mine" in catalog.every_method()
+    assert "mine" not in catalog.catalog()
+    assert "mine_module" not in sys.modules
+    assert registry.load("my_own").__name__ == "scoring"
+
+
+def test_plugins_are_not_asked_for_methods_of_the_package(plugged):
+    assert catalog.find("bald").module == "balent.acquisition.uncertainty"
+
+
+def test_a_plugin_that_is_not_there_is_named(plugged):
+    with pytest.raises(MethodError, match="names the module 'mine_module', which is not there"):
+        catalog.find("mine")
+
+
+def test_a_plugin_cannot_take_a_name(plugged):
+    plugged(GOOD.replace('"my_own"', '"bald"'))
+    with pytest.raises(MethodError, match=r"mine_module.py: the name 'bald' is taken by .*uncert"):
+        catalog.every_method()

@@ -1,0 +1,152 @@
+"""The two steps of a feature set, from file to file."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from balent.data.dataset import Dataset, load_dataset
+from balent.data.inputs import Inputs
+from balent.errors import ConfigError, DataError, InputError
+from balent.features import simclr
+from balent.features.extract import extract
+from balent.features.pipeline import extract_features, train_encoder
+from balent.features.probe import ProbeSettings, probe
+from balent.features.settings import SimclrSettings
+from balent.files import load_tensors, read_json, save_npz, save_tensors
+from balent.streams import Streams
+
+
+def build(data: Path, settings: dict, folder: Path, seed: int = 0) -> None:
+    train_encoder(
+        data,
+        settings,
+        folder / "encoder.safetensors",
+        folder / "simclr.json",
+        checkpoint=folder / "work" / "checkpoint.safetensors",
+        seed=seed,
+        progress=False,
+    )
+    extract_features(
+        data,
+        folder / "encoder.safetensors",
+        settings,
+        folder / "features.npz",
+        folder / "probe.json",
+        seed=seed,
+    )
+
+
+FILES = ("encoder.safetensors", "simclr.json", "features.npz", "probe.json")
+
+
+def test_writes_features_in_the_form_of_a_data_set(
+    data: Path, dataset: Dataset, settings: dict, tmp_path: Path
+) -> None:
+    build(data, settings | {"title": "SimCLR", "data": "ours"}, tmp_path)
+    features = load_dataset(tmp_path / "features.npz")
+    assert features.x_train.dtype == np.float32
+    assert features.x_train.shape == (70, features.x_test.shape[1])
+    assert np.array_equal(features.y_train, dataset.y_train)
+    assert np.array_equal(features.y_test, dataset.y_test)
+    report = read_json(tmp_path / "simclr.json")
+    assert len(report["loss"]) == 5
+    assert report["images"] == 70
+    accuracy = read_json(tmp_path / "probe.json")["accuracy"]
+    assert set(accuracy) == {"pixels", "random", "features"}
+    assert accuracy["pixels"]["test"] > 0.9
+    assert not (tmp_path / "work" / "checkpoint.safetensors").exists()
+
+
+def test_equal_inputs_give_equal_bytes(data: Path, settings: dict, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        build(data, settings, tmp_path / folder)
+    for name in FILES:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_the_random_reference_is_the_encoder_before_training(
+    data: Path, dataset: Dataset, settings: dict, tmp_path: Path
+) -> None:
+    build(data, settings | {"probe": {"references": ["random"]}}, tmp_path)
+    accuracy = read_json(tmp_path / "probe.json")["accuracy"]
+    assert set(accuracy) == {"random", "features"}
+    train, test = (Inputs(x, [0.5], [0.25]) for x in (dataset.x_train, dataset.x_test))
+    encoder = simclr.initial_encoder(SimclrSettings.of(settings), train.shape, Streams(0))
+    features = extract(encoder, train, 6), extract(encoder, test, 6)
+    expected = probe(features[0], dataset.y_train, features[1], dataset.y_test, ProbeSettings())
+    assert accuracy["random"] == asdict(expected)
+
+
+def test_labels_and_test_images_do_not_reach_the_encoder(
+    data: Path, dataset: Dataset, settings: dict, tmp_path: Path
+) -> None:
+    build(data, settings, tmp_path / "a")
+    arrays = dataset.arrays()
+    changed = {"y_train": 1 - arrays["y_train"], "x_test": 255 - arrays["x_test"]}
+    save_npz(tmp_path / "other.npz", **(arrays | changed))
+    build(tmp_path / "other.npz", settings, tmp_path / "b")
+    a, b = (load_tensors(tmp_path / folder / "encoder.safetensors") for folder in "ab")
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("change", ["settings", "seed", "data", "nothing"])
+def test_an_interrupted_training_is_continued_only_by_its_own_successor(
+    data: Path,
+    dataset: Dataset,
+    settings: dict,
+    tmp_path: Path,
+    change: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    original, done = simclr._Run.epoch, []
+
+    def record(run: simclr._Run, epoch: int) -> None:
+        done.append(epoch)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        original(run, epoch)
+
+    monkeypatch.setattr(simclr._Run, "epoch", record)
+    with pytest.raises(KeyboardInterrupt):
+        build(data, settings, tmp_path)
+    if change == "data":
+        save_npz(data, **(dataset.arrays() | {"x_train": 255 - dataset.x_train}))
+    new = {"temperature": 0.4} if change == "settings" else {"checkpoint_every": 2}
+    build(data, settings | new, tmp_path, seed=int(change == "seed"))
+    if change == "nothing":
+        assert done[3:] == [3, 4, 5]
+    else:
+        assert done[3:] == [1, 2, 3, 4, 5]
+        assert "belongs to other settings, data or code" in capsys.readouterr().err
+
+
+def test_weights_of_another_encoder_are_refused(data: Path, settings: dict, tmp_path: Path) -> None:
+    build(data, settings, tmp_path)
+    weights = load_tensors(tmp_path / "encoder.safetensors")
+    weights.popitem()
+    save_tensors(tmp_path / "encoder.safetensors", weights)
+    with pytest.raises(DataError, match="train it again") as error:
+        extract_features(
+            data,
+            tmp_path / "encoder.safetensors",
+            settings,
+            tmp_path / "f.npz",
+            tmp_path / "p.json",
+            seed=0,
+        )
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "f.npz").exists()
+
+
+def test_normalisation_must_fit_the_images(data: Path, settings: dict, tmp_path: Path) -> None:
+    wrong = settings | {"normalize": {"mean": [0.5, 0.5], "std": [1.0, 1.0]}}
+    with pytest.raises(InputError, match="mean and std have 2"):
+        build(data, wrong, tmp_path)
+
+
+def test_unknown_settings_are_refused(data: Path, settings: dict, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown key 'sead'"):
+        build(data, settings | {"sead": 1}, tmp_path)

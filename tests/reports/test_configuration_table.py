@@ -1,0 +1,111 @@
+"""The table of settings is what is run."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from balent.reports.configuration_table import (
+    OUR_COLUMNS,
+    PAPER_COLUMNS,
+    configuration_table,
+    write,
+)
+
+from .synthetic import SCENARIOS, settings
+
+ITEM = {"kind": "configuration_table", "title": "Table 2", "scenarios": list(SCENARIOS)}
+
+
+def table(context, **scenarios) -> pd.DataFrame:
+    item = ITEM | {"scenarios": list(scenarios)}
+    return configuration_table(item, replace(context, scenarios=scenarios)).set_index("Scenario")
+
+
+def test_the_paper_s_columns_stand_in_its_order():
+    assert (
+        *("Scenario", "Dataset", "# Classes", "K", "K_tot", "Backbone", "Loss", "Image size"),
+        *("Batch size", "Optimizer", "Epochs", "Learning rate", "Dropout", "MC trials"),
+    ) == PAPER_COLUMNS
+
+
+def test_a_row_of_the_paper(context):
+    """The first row of the paper's Table 2."""
+    scenario = settings(
+        "Full dropouts",
+        data="mnist",
+        model={"family": "cnn", "hidden": 128, "dropout": 0.5, "last_bias": False},
+        training={"batch_size": 128, "learning_rate": 0.01, "epochs": 150, "warm_start": False},
+        sampling={"samples": 100, "mask_scope": "batch"},
+        acquisition={"initial": 20, "balanced": True, "size": 1, "budget": 300},
+    )
+    row = table(context, mnist=scenario).loc["Full dropouts", list(PAPER_COLUMNS[1:])]
+    assert list(row) == [
+        *("MNIST", 10, 1, 300, "CNN", "Cross-entropy", "28 × 28", 128, "Adam", 150, "0.01"),
+        *("50%", 100),
+    ]
+
+
+def test_features_copies_and_augmentation(context):
+    features = {
+        "simclr": {
+            "title": "SimCLR",
+            "image_size": 224,
+            "encoder": {"name": "resnet50", "stem": "imagenet"},
+        }
+    }
+    head = settings(
+        "Redundant",
+        data="cifar100",
+        copies=3,
+        features="simclr",
+        model={"family": "head", "hidden": 2048, "dropout": 0.2, "last_bias": False},
+    )
+    backbone = settings(
+        "Backbone",
+        data="tiny_imagenet",
+        model={
+            "family": "backbone",
+            "encoder": {"name": "narrow_resnet", "stem": "small", "pretrained": "simclr"},
+            "hidden": 2048,
+            "dropout": 0.2,
+            "last_bias": True,
+        },
+        training={
+            "batch_size": 128,
+            "learning_rate": 0.0003,
+            "epochs": 100,
+            "warm_start": True,
+            "augmentation": {"crop": [0.2, 1.0], "flip": True, "blur": 0},
+        },
+        evaluation={"samples": 20, "points": 2000},
+    )
+    rows = table(replace(context, features=features), head=head, backbone=backbone)
+    assert rows.loc["Redundant", "Dataset"] == "3×CIFAR-100"
+    assert rows.loc["Redundant", "Backbone"] == "ResNet-50 (fixed)"
+    assert rows.loc["Redundant", "Image size"] == "224 × 224"
+    assert rows.loc["Redundant", "Features"] == "SimCLR"
+    assert rows.loc["Redundant", "Weights of a round"] == "fresh"
+    assert rows.loc["Backbone", "Backbone"] == "Narrow ResNet (small stem, simclr weights)"
+    assert rows.loc["Backbone", "Image size"] == "64 × 64"
+    assert rows.loc["Backbone", "Augmentation"] == "crop 0.2–1.0, flip"
+    assert rows.loc["Backbone", "Weights of a round"] == "of the round before"
+    assert rows.loc["Backbone", "Last-layer bias"] == "yes"
+    assert rows.loc["Backbone", "Test"] == "first 2,000 points, 20 samples"
+
+
+def test_a_user_s_own_data_set_goes_by_its_name(context):
+    row = table(context, mine=settings("Mine", data="beans")).loc["Mine"]
+    assert (row["Dataset"], row["# Classes"], row["Image size"]) == ("beans", "", "")
+
+
+def test_an_undefined_scenario_says_so_and_steps_stand_for_epochs(context, tmp_path):
+    scenarios = {name: value for name, value in SCENARIOS.items() if name != "backbone"}
+    part = replace(context, scenarios=scenarios, undefined={"backbone": "Backbone"})
+    write(ITEM, part, tmp_path / "table2")
+    frame = pd.read_csv(tmp_path / "table2.csv", keep_default_na=False).set_index("Scenario")
+    assert list(frame.columns) == [*PAPER_COLUMNS[1:], *OUR_COLUMNS]
+    assert frame.loc["Backbone", "Dataset"] == "not defined at this scale"
+    assert frame.loc["Backbone", "K"] == ""
+    assert frame.loc["Full dropouts + CNN", "Epochs"] == ""
+    assert frame.loc["Full dropouts + CNN", "Steps"] == "300"
+    assert frame.loc["Full dropouts + CNN", "Initial set"] == "20, balanced"

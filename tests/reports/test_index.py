@@ -1,0 +1,123 @@
+"""The index page: complete, self-contained, accessible; and the run records it reads."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from balent.errors import DataError
+from balent.reports.kinds import KINDS
+from balent.reports.runs import load_runs
+
+from .synthetic import METHODS, SCENARIOS
+
+COMMON = {"scenarios": list(SCENARIOS), "methods": list(METHODS)}
+ITEMS = {
+    "table1": {
+        "kind": "accuracy_table",
+        "title": "Table 1",
+        "budgets": {"small": {name: [50] for name in SCENARIOS}},
+        **COMMON,
+    },
+    "table1_paired": {"kind": "paired", "title": "Paired differences", **COMMON},
+    "figure3": {"kind": "curves", "title": "Figure 3", "metric": "accuracy", **COMMON},
+    "table2": {"kind": "configuration_table", "title": "Table 2", "scenarios": list(SCENARIOS)},
+    "index": {"kind": "index", "title": "Results <& more>"},
+}
+RUN = {
+    "rounds": 11,
+    "seconds": {"train": 2.0, "mc_sample": 0.5, "acquire": 0.25, "evaluate": 0.25},
+    "peak_memory_mib": 300,
+    "device": "cpu",
+    "device_name": "x86_64",
+    "balent": "0.1.0",
+    "git": "abc",
+    "python": "3.11.2",
+    "packages": {"torch": "2.13.0", "numpy": "2.4.0"},
+}
+
+
+class Page(HTMLParser):
+    """Open tags, attributes and text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags, self.open, self.text = [], [], text
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def page(context, tmp_path_factory) -> Page:
+    tmp_path = tmp_path_factory.mktemp("reports")
+    (tmp_path / "captions").mkdir()
+    (tmp_path / "captions" / "figure3.rst").write_text("Curves, mean ± sd.\n", encoding="utf-8")
+    files = []
+    for method in METHODS:
+        (tmp_path / f"{method}.json").write_text(json.dumps(RUN))
+        files.append(("full_dropout", method, 0, tmp_path / f"{method}.json"))
+    full = replace(context, items=ITEMS, folder=tmp_path, runs=load_runs(files))
+    for name, item in ITEMS.items():
+        KINDS[item["kind"]].load()(item, full, tmp_path / name)
+    return Page((tmp_path / "index.html").read_text(encoding="utf-8"))
+
+
+def test_every_item_has_a_section_and_a_link(page):
+    sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
+    assert sections == ["table1", "table1_paired", "figure3", "table2", "runs", "configuration"]
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+    assert links == [f"#{section}" for section in sections]
+    assert not page.open
+
+
+def test_nothing_is_loaded_from_elsewhere(page):
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object")
+        for key in ("src", "href", "srcset", "data", "action"):
+            assert re.match(r"data:image/svg\+xml;base64,|#", attributes.get(key) or "#")
+    assert "http" not in page.text
+    assert "url(" not in page.text
+    assert "@import" not in page.text
+
+
+def test_it_is_accessible_and_fits_a_phone(page):
+    (image,) = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert "BalEntAcq" in image["alt"]
+    assert "Backbone + Augmentation" in image["alt"]
+    tables = sum(tag == "table" for tag, _ in page.tags)
+    assert tables == sum(tag == "caption" for tag, _ in page.tags) == 5
+    assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
+    assert ("html", {"lang": "en"}) in page.tags
+    assert any(attributes.get("name") == "viewport" for _, attributes in page.tags)
+    assert len(page.text) < 1_000_000
+
+
+def test_it_says_scale_numbers_settings_and_runs(page, context):
+    assert '<p class="scale">Small scale:' in page.text
+    assert "Results &lt;&amp; more&gt;" in page.text
+    assert "Curves, mean ± sd." in page.text
+    values = context.histories.query(
+        "scenario == 'full_dropout' and method == 'random' and n_labelled == 50"
+    )["accuracy"]
+    assert f"{100 * values.mean():.1f} ± {100 * values.std():.1f}" in page.text
+    assert "learning_rate: 0.003" in page.text
+    assert "21 seconds of training" in page.text  # 7 chains of 3 s
+    assert "<td>300</td>" in page.text
+    assert "<li>balent 0.1.0 (abc), Python 3.11.2, torch 2.13.0, numpy 2.4.0</li>" in page.text
+
+
+def test_a_run_record_that_lacks_an_entry_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({"rounds": 1}))
+    with pytest.raises(DataError, match=r"run\.json: is not a run record \(no 'packages'\)") as e:
+        load_runs([("s", "bald", 0, path)])
+    assert "\n" not in str(e.value)

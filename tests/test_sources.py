@@ -1,0 +1,48 @@
+"""The import closure that decides what an edit re-runs."""
+
+from pathlib import Path
+
+from balent import sources
+
+ROOT = Path(__file__).parents[1]
+
+
+def names(*roots: str) -> set[str]:
+    paths = sources.closure(*(ROOT / root for root in roots))
+    return {str(path.relative_to(ROOT)) for path in paths}
+
+
+def test_a_report_does_not_depend_on_the_networks():
+    found = names("scripts/report.py", "src/balent/reports/curves.py")
+    assert "src/balent/reports/style.py" in found
+    assert not any("/models/" in name or "/posterior/" in name for name in found)
+
+
+def test_one_figure_does_not_depend_on_another_item():
+    found = names("scripts/report.py", "src/balent/reports/accuracy_table.py")
+    assert "src/balent/reports/curves.py" not in found
+
+
+def test_a_chain_depends_on_the_networks_and_not_on_reports_or_other_methods():
+    found = names("scripts/block.py", "src/balent/acquisition/bald.py")
+    assert {"src/balent/models/cnn.py", "src/balent/posterior/mc_dropout.py"} <= found
+    assert "src/balent/acquisition/bald.py" in found
+    assert "src/balent/acquisition/badge.py" not in found
+    assert not any("/reports/" in name for name in found)
+
+
+def test_imports_inside_functions_and_package_files_count(tmp_path):
+    script = tmp_path / "s.py"
+    script.write_text("def f():\n    from balent.loop import journal\n")
+    found = {path.name for path in sources.closure(script)}
+    assert {"s.py", "journal.py", "__init__.py", "files.py"} <= found
+
+
+def test_the_digest_follows_content_and_not_order(tmp_path):
+    a, b = tmp_path / "a.py", tmp_path / "b.py"
+    a.write_text("1")
+    b.write_text("2")
+    before = sources.digest([a, b])
+    assert before == sources.digest([b, a])
+    b.write_text("3")
+    assert before != sources.digest([a, b])

@@ -1,0 +1,88 @@
+"""A copy of the project in a temporary folder, and Snakemake in it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "config.yaml", "config.schema.yaml", "rules", "scripts", "src", "profiles")
+TINY = "tests/workflow/tiny.yaml"
+
+
+@dataclass
+class Project:
+    """A copy of the project; ``snakemake(...)`` runs there with the tiny configuration."""
+
+    root: Path
+
+    def command(self, *arguments: str, tiny: bool = True) -> list[str]:
+        overlay = ["--configfile", TINY] if tiny else []
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *overlay, *arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(self.root / "src")}
+
+    def snakemake(self, *arguments: str, **options: bool) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments, **options),
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+
+    def build(self, *arguments: str) -> str:
+        """Run and expect success; returns what was printed."""
+        done = self.snakemake(*arguments)
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done.stdout + done.stderr
+
+    def planned(self, *arguments: str) -> set[str]:
+        """The files that a run would write now."""
+        done = self.snakemake("--dry-run", "--quiet", "host", *arguments)
+        assert done.returncode == 0, done.stderr[-4000:]
+        lines = (done.stdout + done.stderr).splitlines()
+        outputs = [line.split(":", 1)[1] for line in lines if line.strip().startswith("output:")]
+        return {name.strip() for line in outputs for name in line.split(",")}
+
+    def results(self) -> dict[str, bytes]:
+        """Content of every history, picks file and table, by path."""
+        found = [p for pattern in ("*.csv", "*.npz") for p in self.root.glob(f"results/**/{pattern}")]
+        found += self.root.glob("reports/*.csv")
+        return {str(p.relative_to(self.root)): p.read_bytes() for p in sorted(found)}
+
+
+def copy_project(target: Path) -> Project:
+    """Copy what a clone holds and the workflow uses."""
+    target.mkdir()
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for part in (*PARTS, "data/reference", "reports/captions"):
+        source, place = ROOT / part, target / part
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, place, ignore=ignore)
+        else:
+            shutil.copy2(source, place)
+    (target / TINY).parent.mkdir(parents=True)
+    shutil.copy2(ROOT / TINY, target / TINY)
+    return Project(target)
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    """A fresh copy."""
+    return copy_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Project:
+    """A copy in which every report was built once; tests must leave it up to date."""
+    project = copy_project(tmp_path_factory.mktemp("built") / "project")
+    project.build()
+    return project

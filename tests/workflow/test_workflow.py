@@ -1,0 +1,159 @@
+"""The dependency graph: what is built, what an edit re-runs, and that results do not move."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from .conftest import Project
+
+pytestmark = pytest.mark.workflow
+
+
+def test_everything_is_built_once(built):
+    names = {path.name for path in (built.root / "reports").iterdir()}
+    assert {"table1.csv", "table1.md", "table2.csv", "figure3.pdf", "figure3.svg", "index.html"} <= names
+    assert "Nothing to be done" in built.build()
+
+
+def test_touching_every_source_re_runs_nothing(built):
+    for path in [*built.root.glob("src/**/*.py"), *built.root.glob("scripts/*.py")]:
+        os.utime(path)
+    assert built.planned() == set()
+
+
+@pytest.fixture
+def edited(built):
+    """edited(path): append a line to a source file; undone after the test."""
+    changed = []
+
+    def edit(path: str, line: str = "\nEDITED = 1\n") -> None:
+        file = built.root / path
+        changed.append((file, file.read_text()))
+        file.write_text(file.read_text() + line)
+
+    yield edit
+    for file, text in changed:
+        file.write_text(text)
+
+
+def test_an_edited_plot_re_runs_its_figure_only(built, edited):
+    edited("src/balent/reports/curves.py")
+    again = built.planned()
+    assert {"reports/figure3.pdf", "reports/figure3.svg", "reports/index.html"} <= again
+    assert not any(name.startswith(("results/", "data/")) for name in again)
+    assert "reports/table1.csv" not in again
+
+
+def test_an_edited_method_re_runs_its_chains_only(built, edited):
+    edited("src/balent/acquisition/badge.py")
+    histories = {name for name in built.planned() if name.endswith("history.csv")}
+    assert len(histories) == 5 * 2
+    assert all("/badge/" in name for name in histories)
+
+
+def test_a_new_method_file_re_runs_nothing(built):
+    file = built.root / "src/balent/acquisition/extra.py"
+    shutil.copy(built.root / "src/balent/acquisition/random.py", file)
+    file.write_text(file.read_text().replace('name="random"', 'name="extra"'))
+    try:
+        assert built.planned() == set()
+    finally:
+        file.unlink()
+
+
+def test_one_more_seed_runs_that_seed_only(built):
+    again = built.planned("--config", "seeds=[0,1,2]")
+    histories = {name for name in again if name.endswith("history.csv")}
+    assert len(histories) == 5 * 3
+    assert all("/seed2/" in name for name in histories)
+    assert not any(name.startswith("data/") for name in again)
+
+
+def test_a_changed_feature_setting_re_runs_what_stands_on_it(built):
+    config = built.root / "tests/workflow/tiny.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("epochs: 1}", "epochs: 2}"))
+    try:
+        again = built.planned()
+    finally:
+        config.write_text(text)
+    assert "data/features/small/simclr/features.npz" in again
+    histories = {name for name in again if name.endswith("history.csv")}
+    assert len(histories) == 4 * 3 * 2
+    assert not any("/full_dropout/" in name for name in histories)
+
+
+@pytest.mark.parametrize("arguments", [("--cores", "1"), ("--config", "granularity=rounds")])
+def test_results_depend_neither_on_cores_nor_on_granularity(built, project, arguments):
+    shutil.copytree(built.root / "data", project.root / "data", dirs_exist_ok=True)
+    project.build(*arguments, "reports/table1.csv")
+    expected = built.results()
+    found = project.results()
+    assert any(name.endswith("picks.npz") for name in found)
+    assert found == {name: expected[name] for name in found}
+
+
+def test_rounds_per_job_does_not_change_results(built, project):
+    shutil.copytree(built.root / "data", project.root / "data", dirs_exist_ok=True)
+    target = "results/small/augmented_backbone/bald/seed0/history.csv"
+    project.build("--config", "rounds_per_job=1", "--", target)
+    assert (project.root / target).read_bytes() == (built.root / target).read_bytes()
+    assert len(list(project.root.glob("work/**/block*.npz"))) == 2
+
+
+def test_kill_nine_and_again(built, project):
+    shutil.copytree(built.root / "data", project.root / "data", dirs_exist_ok=True)
+    target = "reports/table1.csv"
+    for wait in (6.0, 9.0):
+        run = subprocess.Popen(
+            project.command(target),
+            cwd=project.root,
+            env=project.environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(wait)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        project.build("--unlock")
+    project.build(target)
+    expected = built.results()
+    assert {n: d for n, d in project.results().items() if n.startswith("results/")} == {
+        n: d for n, d in expected.items() if n.startswith("results/")
+    }
+    assert (project.root / target).read_bytes() == expected[target]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("scale=tiny", "scale: 'tiny' is not allowed (allowed: small, cpu, paper)"),
+        ("sacle=small", "unknown key 'sacle'; did you mean 'scale'?"),
+        ("seeds=0", "seeds: 0 is not of type array"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line(project: Project, override, message):
+    done = project.snakemake("--dry-run", "--config", override)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_failing_job_shows_its_reason(project):
+    done = project.snakemake("--config", "scale=cpu", "data_mirror=/nowhere", "--", "data/raw/mnist.npz")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert not (project.root / "data/raw/mnist.npz").exists()
+
+
+@pytest.mark.parametrize("scale", ["cpu", "paper"])
+def test_the_graph_of_larger_scales_builds(project, scale):
+    done = project.snakemake(
+        "--dry-run", "--quiet", "all", "--config", f"scale={scale}", "--", "reports/table1.csv", tiny=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
