@@ -8,7 +8,8 @@ from shlex import quote
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 from balent import sources
 from balent.acquisition import catalog
-from balent.config import read_yaml, resolve, rounds
+from balent.budget import rounds
+from balent.config import read_yaml, resolve
 from balent.environment import job_environment
 from balent.errors import BalentError
 from balent.loop.chain import Chain
@@ -108,10 +109,12 @@ def features_data(w):
     return f"data/raw/{S.features[w.features]['data']}.npz"
 
 
-def features_settings(w):
-    """What determines the features, as JSON."""
-    settings = {k: v for k, v in S.features[w.features].items() if k not in ("title", "data")}
-    return json.dumps(settings | {"torch_threads": THREADS}, sort_keys=True)
+def features_settings(*keys):
+    """What determines an encoder or its features, as JSON: the named parts of the settings."""
+    return lambda w: json.dumps(
+        {key: S.features[w.features][key] for key in keys} | {"torch_threads": THREADS},
+        sort_keys=True,
+    )
 
 
 def rounds_of(w):

@@ -20,7 +20,7 @@ rule simclr:
         runtime=2880,
         gpu=GPU,
     params:
-        settings=features_settings,
+        settings=features_settings("simclr", "seed"),
         checkpoint="work/{scale}/features/{features}/checkpoint.safetensors",
     shell:
         "python scripts/simclr.py --settings {params.settings:q} --data {input.data} "
@@ -45,7 +45,7 @@ rule extract:
         mem_mb=8000,
         runtime=240,
     params:
-        settings=features_settings,
+        settings=features_settings("simclr", "seed", "probe"),
     shell:
         "python scripts/extract.py --settings {params.settings:q} --data {input.data} "
         "--encoder {input.encoder} --out {output.features} {output.probe} 2> {log}"

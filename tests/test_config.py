@@ -1,11 +1,13 @@
 """The configuration: what is refused, in one line, and what it resolves to."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from balent.config import label_counts, merge_patch, read_yaml, resolve, rounds
+from balent.budget import label_counts, rounds
+from balent.config import merge_patch, read_yaml, resolve
 from balent.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
@@ -98,15 +100,10 @@ def test_a_wrong_value_is_one_clear_line(path):
 def test_a_method_whose_role_is_absent_is_refused_by_name(monkeypatch):
     from balent.acquisition import catalog
 
-    found = catalog.find("bald")
-    entry = type(found)(
-        type(found.spec)(**{**vars(found.spec), "roles": ("validation",)}),
-        found.module,
-        found.path,
-        found.function,
-        found.options,
-    )
-    monkeypatch.setattr(catalog, "find", lambda name: entry if name == "bald" else found)
+    original = catalog.find
+    found = original("bald")
+    entry = replace(found, spec=replace(found.spec, roles=("validation",)))
+    monkeypatch.setattr(catalog, "find", lambda name: entry if name == "bald" else original(name))
     with pytest.raises(ConfigError, match=r"'bald' needs the index role 'validation'"):
         resolve(deepcopy(CONFIG), SCHEMA)
 

@@ -18,6 +18,7 @@ import jsonschema
 import yaml
 
 from balent.acquisition import catalog
+from balent.budget import label_counts
 from balent.data.registry import DATASETS
 from balent.errors import BalentError, ConfigError
 from balent.reports import kinds
@@ -139,18 +140,6 @@ def one_of(value: str, allowed: Iterable[str], where: str, what: str) -> str:
     raise ConfigError(
         f"{where}: unknown {what} {value!r}{hint} (allowed: {', '.join(allowed) or 'none'})"
     )
-
-
-def rounds(acquisition: dict) -> int:
-    """The number of rounds of a chain: trainings from the initial set to the budget."""
-    steps, rest = divmod(acquisition["budget"] - acquisition["initial"], acquisition["size"])
-    return 1 + steps + (rest > 0)
-
-
-def label_counts(acquisition: dict) -> list[int]:
-    """The labelled-set size at every round; the last step may be smaller than the others."""
-    grid = range(acquisition["initial"], acquisition["budget"], acquisition["size"])
-    return [*grid, acquisition["budget"]]
 
 
 def _at_scale(entry: dict, scale: str) -> dict:

@@ -16,7 +16,7 @@ import balent
 from balent import environment
 from balent.errors import ConfigError
 
-PACKAGES = ("torch", "numpy", "scipy", "safetensors", "snakemake")
+PACKAGES = ("torch", "numpy", "safetensors")
 
 
 def start(torch_threads: int) -> str:
@@ -47,7 +47,6 @@ def memory_budget() -> int:
 
 def describe(device: str, code_digest: str) -> dict:
     """Device, date, code version and package versions, for the record beside a result."""
-    installed = {d.metadata["Name"].lower(): d.version for d in importlib.metadata.distributions()}
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine()
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -59,7 +58,7 @@ def describe(device: str, code_digest: str) -> dict:
         "code": code_digest,
         "git": _git_version(),
         "python": platform.python_version(),
-        "packages": {name: installed[name] for name in PACKAGES if name in installed},
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
 
 

@@ -9,17 +9,15 @@ from balent.data.dataset import Dataset
 from balent.files import save_npz
 
 SETTINGS = {
-    "normalize": {"mean": [0.5], "std": [0.25]},
     "encoder": {"name": "narrow_resnet", "stem": "small", "width": 4, "blocks": [1, 1]},
     "augmentation": {"crop": [0.4, 1.0], "flip": True, "jitter": 0.5},
-    "image_size": 6,
     "epochs": 5,
     "batch_size": 16,
     "learning_rate": 0.003,
     "schedule": "cosine",
     "warmup_epochs": 1,
     "projection": 8,
-    "checkpoint_every": 1,
+    "checkpoint_seconds": 0,
 }
 
 

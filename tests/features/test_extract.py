@@ -24,7 +24,7 @@ def encoder(settings: dict) -> nn.Module:
 
 def test_is_the_encoder_in_evaluation_mode(dataset: Dataset, encoder: nn.Module) -> None:
     inputs = Inputs(dataset.x_train)
-    features = extract(encoder, inputs, 6)
+    features = extract(encoder, inputs)
     assert features.dtype == np.float32
     with torch.no_grad():
         expected = encoder.eval()(inputs.gather(torch.arange(70)))
@@ -34,13 +34,13 @@ def test_is_the_encoder_in_evaluation_mode(dataset: Dataset, encoder: nn.Module)
 @pytest.mark.parametrize("batch", [1, 16, 69, 70, 200])
 def test_does_not_depend_on_the_batch(dataset: Dataset, encoder: nn.Module, batch: int) -> None:
     inputs = Inputs(dataset.x_train)
-    features = extract(encoder, inputs, 6, batch)
-    np.testing.assert_allclose(features, extract(encoder, inputs, 6), rtol=1e-5, atol=1e-6)
+    features = extract(encoder, inputs, batch=batch)
+    np.testing.assert_allclose(features, extract(encoder, inputs), rtol=1e-5, atol=1e-6)
 
 
 def test_bits_do_not_depend_on_how_many_images_follow(dataset: Dataset, encoder: nn.Module) -> None:
-    whole = extract(encoder, Inputs(dataset.x_train), 6, 32)
-    part = extract(encoder, Inputs(dataset.x_train[:41]), 6, 32)
+    whole = extract(encoder, Inputs(dataset.x_train), batch=32)
+    part = extract(encoder, Inputs(dataset.x_train[:41]), batch=32)
     assert np.array_equal(whole[:41], part)
 
 

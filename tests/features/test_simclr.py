@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from balent.streams import Streams
 
 def train(dataset: Dataset, settings: dict, seed: int = 0, **options: object) -> Trained:
     chosen = SimclrSettings.of(settings)
-    inputs = Inputs(dataset.x_train, **chosen.normalize)
+    inputs = Inputs(dataset.x_train)
     return train_simclr(inputs, chosen, Streams(seed), **options)
 
 
@@ -80,12 +81,20 @@ def test_resumed_equals_uninterrupted(
     assert done == list(range(epoch + 1, 6))
 
 
-def test_checkpoints_are_written_every_so_many_epochs(
+def test_checkpoints_are_written_no_oftener_than_asked(
     dataset: Dataset, settings: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved = []
+    now, saved = [0.0], []
+    original = simclr._Run.epoch
+
+    def epoch_of_100_seconds(run: simclr._Run, epoch: int) -> None:
+        original(run, epoch)
+        now[0] += 100
+
+    monkeypatch.setattr(simclr, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(simclr._Run, "epoch", epoch_of_100_seconds)
     monkeypatch.setattr(simclr._Run, "save", lambda run, path, key, epoch: saved.append(epoch))
-    train(dataset, settings | {"checkpoint_every": 2}, checkpoint=tmp_path / "c", key="a")
+    train(dataset, settings | {"checkpoint_seconds": 150}, checkpoint=tmp_path / "c", key="a")
     assert saved == [2, 4]
 
 
@@ -129,7 +138,7 @@ def test_schedules(settings: dict) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"epoch": 3}, "unknown key 'epoch'; allowed are normalize, encoder"),
+        ({"epoch": 3}, "unknown key 'epoch'; allowed are encoder, augmentation"),
         ({"epochs": 0}, "epochs is 0, but must be at least 1"),
         ({"batch_size": 1}, "batch_size is 1"),
         ({"learning_rate": 0}, "learning_rate is 0"),

@@ -98,13 +98,13 @@ def test_a_larger_budget_keeps_the_finished_rounds(arguments, tmp_path, count_tr
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half a file"])
-def test_a_damaged_entry_is_redone(content, arguments, tmp_path, count_trainings):
+def test_a_damaged_entry_and_what_follows_is_redone(content, arguments, tmp_path, count_trainings):
     given = arguments("fixed_features")
     whole = run(Job.start(**given), tmp_path, tmp_path / "j")
     (tmp_path / "j" / "round_0001.npz").write_bytes(content)
     count_trainings.clear()
     assert run(Job.start(**given), tmp_path, tmp_path / "j") == whole
-    assert count_trainings == [1]
+    assert count_trainings == [1, 2]
 
 
 def test_a_missing_model_starts_a_warm_started_chain_again(

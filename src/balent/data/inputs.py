@@ -175,6 +175,14 @@ class PoolView:
             x += self._noise_sd * self._noise(index.cpu().numpy()).to(x.device)
         return x
 
+    def normalise(self, x: Tensor) -> Tensor:
+        """As Inputs.normalise."""
+        return self.inputs.normalise(x)
+
+    def denormalise(self, x: Tensor) -> Tensor:
+        """As Inputs.denormalise."""
+        return self.inputs.denormalise(x)
+
     def _noise(self, index: np.ndarray) -> Tensor:
         """Standard normal noise [n, *shape] of the copies at pool indices."""
         if self._layout == "concatenated":

@@ -13,7 +13,9 @@ from balent.features.simclr import resize
 TILE = 256  # images a pass; fixed, because a convolution's bits may depend on the batch size
 
 
-def extract(encoder: nn.Module, inputs: Inputs, image_size: int, batch: int = TILE) -> np.ndarray:
+def extract(
+    encoder: nn.Module, inputs: Inputs, image_size: int | None = None, batch: int = TILE
+) -> np.ndarray:
     """The features of all inputs, float32 [N, D], in evaluation mode and input order.
 
     ``encoder`` (on the device of ``inputs``) maps [B, C, H, W] to [B, D]. Every pass sees exactly

@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
-from torch import nn
 
 from balent import files, sources
 from balent.data.dataset import load_dataset
 from balent.data.inputs import Inputs
-from balent.errors import DataError
 from balent.features import simclr
 from balent.features.extract import extract
 from balent.features.probe import ProbeSettings, probe
 from balent.features.settings import SimclrSettings, content_key
+from balent.models.build import load_encoder
 from balent.streams import Streams
 
 
@@ -38,13 +37,13 @@ def train_encoder(
 ) -> None:
     """SimCLR on the training images of ``data``; labels and test images are not used.
 
-    settings     of the feature set: a mapping for ``SimclrSettings.of``, with title, data, probe
+    settings     a mapping for ``SimclrSettings.of``
     encoder_out  the encoder's weights, safetensors
     report_out   JSON: seed, settings, images, mean loss per epoch
     checkpoint   where an interrupted training is continued from; removed at the end
     Raises ConfigError or DataError in one line.
     """
-    chosen = _training(settings)
+    chosen = SimclrSettings.of(settings)
     dataset = load_dataset(data)
     checkpoint = Path(checkpoint)
     key = content_key(
@@ -55,7 +54,7 @@ def train_encoder(
     )
     with _threads(threads):
         trained = simclr.train_simclr(
-            Inputs(dataset.x_train, **chosen.normalize, device=device),
+            Inputs(dataset.x_train, device=device),
             chosen,
             Streams(seed),
             checkpoint=checkpoint,
@@ -72,6 +71,7 @@ def extract_features(
     data: str | Path,
     encoder: str | Path,
     settings: dict[str, Any],
+    probe_settings: dict[str, Any],
     features_out: str | Path,
     probe_out: str | Path,
     *,
@@ -84,15 +84,13 @@ def extract_features(
     encoder       what ``train_encoder`` wrote with the same ``settings`` and ``seed``
     features_out  .npz in the form of a data set: x_train, x_test float32 [N, D], y_train, y_test
     probe_out     JSON: the probe's settings and one accuracy entry for the features and for each
-                  reference that ``settings["probe"]`` (see ``ProbeSettings``) names
+                  reference that ``probe_settings`` (a mapping for ``ProbeSettings.of``) names
     Raises ConfigError or DataError in one line.
     """
-    chosen, probing = _training(settings), ProbeSettings.of(settings.get("probe", {}))
+    chosen, probing = SimclrSettings.of(settings), ProbeSettings.of(probe_settings)
     dataset = load_dataset(data)
     with _threads(threads):
-        train, test = (
-            Inputs(x, **chosen.normalize, device=device) for x in (dataset.x_train, dataset.x_test)
-        )
+        train, test = (Inputs(x, device=device) for x in (dataset.x_train, dataset.x_test))
         network = simclr.initial_encoder(chosen, train.shape, Streams(seed)).to(device)
 
         def features() -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +102,7 @@ def extract_features(
             probed["pixels"] = dataset.x_train, dataset.x_test
         if "random" in probing.references:
             probed["random"] = features()
-        _load(network, encoder)
+        load_encoder(network, files.load_tensors(encoder))
         x_train, x_test = probed["features"] = features()
         accuracies = {
             name: asdict(probe(a, dataset.y_train, b, dataset.y_test, probing))
@@ -113,12 +111,6 @@ def extract_features(
     labels = {"y_train": dataset.y_train, "y_test": dataset.y_test}
     files.save_npz(features_out, x_train=x_train, x_test=x_test, **labels)
     files.write_json(probe_out, {"settings": asdict(probing), "accuracy": accuracies})
-
-
-def _training(settings: dict[str, Any]) -> SimclrSettings:
-    """The training's part of a feature set's settings."""
-    others = ("title", "data", "probe")
-    return SimclrSettings.of({k: v for k, v in settings.items() if k not in others})
 
 
 @contextmanager
@@ -131,12 +123,3 @@ def _threads(count: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
-
-
-def _load(network: nn.Module, path: str | Path) -> None:
-    try:
-        network.load_state_dict(files.load_tensors(path))
-    except RuntimeError:
-        raise DataError(
-            f"{path}: does not hold the weights of the encoder in the settings; train it again"
-        ) from None

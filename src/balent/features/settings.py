@@ -15,25 +15,22 @@ from balent.errors import ConfigError
 class SimclrSettings:
     """How an encoder is trained.
 
-    normalize         mean and std per channel of images in [0, 1], subtracted and divided
-    encoder           what ``balent.models.build.build_encoder`` builds
-    augmentation      what ``balent.features.augment.build_augmentation`` builds
-    image_size        side in pixels to which images are resized bilinearly
-    epochs            passes over the training images, 1 or more
-    batch_size        images a step, 2 or more; the loss sees two views of each
-    learning_rate     of Adam; the peak of a schedule
-    schedule          ``constant``, or ``cosine`` down to 0
-    warmup_epochs     epochs of linear increase from 0 before the schedule; fewer than epochs
-    temperature       of NT-Xent, above 0
-    projection        outputs of the projection head
-    precision         of the networks in training: ``float32`` or ``bfloat16`` (autocast)
-    checkpoint_every  epochs between two checkpoints; no result depends on it
+    encoder             what ``balent.models.build.build_encoder`` builds
+    augmentation        what ``balent.features.augment.build_augmentation`` builds
+    epochs              passes over the training images, 1 or more
+    batch_size          images a step, 2 or more; the loss sees two views of each
+    learning_rate       of Adam; the peak of a schedule
+    schedule            ``constant``, or ``cosine`` down to 0
+    warmup_epochs       epochs of linear increase from 0 before the schedule; fewer than epochs
+    temperature         of NT-Xent, above 0
+    projection          outputs of the projection head
+    image_size          side in pixels to which images are resized bilinearly; None leaves them
+    precision           of the networks in training: ``float32`` or ``bfloat16`` (autocast)
+    checkpoint_seconds  smallest time between two checkpoints; no result depends on it
     """
 
-    normalize: dict[str, list[float]]
     encoder: dict[str, Any]
     augmentation: dict[str, Any]
-    image_size: int
     epochs: int
     batch_size: int
     learning_rate: float
@@ -41,8 +38,9 @@ class SimclrSettings:
     warmup_epochs: int = 0
     temperature: float = 0.5
     projection: int = 128
+    image_size: int | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
-    checkpoint_every: int = 10
+    checkpoint_seconds: float = 300.0
 
     @classmethod
     def of(cls, mapping: dict[str, Any]) -> SimclrSettings:
@@ -64,7 +62,6 @@ class SimclrSettings:
 
     def __post_init__(self) -> None:
         rules = {
-            "image_size": (self.image_size >= 1, "at least 1"),
             "epochs": (self.epochs >= 1, "at least 1"),
             "batch_size": (self.batch_size >= 2, "at least 2"),
             "learning_rate": (self.learning_rate > 0, "above 0"),
@@ -73,7 +70,8 @@ class SimclrSettings:
             "temperature": (self.temperature > 0, "above 0"),
             "projection": (self.projection >= 1, "at least 1"),
             "precision": (self.precision in ("float32", "bfloat16"), "float32 or bfloat16"),
-            "checkpoint_every": (self.checkpoint_every >= 1, "at least 1"),
+            "image_size": (self.image_size is None or self.image_size >= 1, "at least 1 or absent"),
+            "checkpoint_seconds": (self.checkpoint_seconds >= 0, "at least 0"),
         }
         for name, (good, allowed) in rules.items():
             if not good:
@@ -84,7 +82,7 @@ class SimclrSettings:
     def what_determines_the_result(self) -> dict[str, Any]:
         """The settings as a mapping, without those that change no bit of a result."""
         mapping = dataclasses.asdict(self)
-        del mapping["checkpoint_every"]
+        del mapping["checkpoint_seconds"]
         return mapping
 
 

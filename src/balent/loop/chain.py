@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from balent.config import label_counts
+from balent.budget import label_counts
 
 if TYPE_CHECKING:
     from balent.config import Settings

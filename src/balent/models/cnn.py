@@ -1,0 +1,137 @@
+"""The CNN with dropout in every layer: CNNBNN of papers/000, A.24.
+
+Blocks of convolution → channel-wise dropout → 2x2 max-pooling → ReLU, then linear → dropout →
+ReLU → linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from balent.errors import ConfigError
+from balent.models.base import BayesianModel, Folded, drop
+from balent.models.convolution import Convolution, pooled_patch_index
+from balent.posterior.cache import points_at_once
+
+
+class CNN(BayesianModel):
+    """Images [C, H, W]; two or more blocks, given by their output channels and kernel sizes.
+
+    Raises ConfigError when there are fewer blocks, or the images are too small for them.
+    """
+
+    samples_at_once = 100
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        n_classes: int,
+        channels: Sequence[int],
+        kernels: Sequence[int],
+        hidden: int,
+        dropout: float,
+        last_bias: bool,
+    ) -> None:
+        super().__init__(dropout)
+        if len(input_shape) != 3:
+            raise ConfigError(
+                f"model.family cnn: inputs have shape {tuple(input_shape)}; give images [C, H, W]"
+            )
+        if len(channels) != len(kernels) or len(channels) < 2:
+            raise ConfigError(
+                f"model.channels {list(channels)} and model.kernels {list(kernels)}: give two or "
+                "more, as many of one as of the other"
+            )
+        maps = [tuple(input_shape[1:])]
+        for kernel in kernels:
+            h, w = maps[-1]
+            maps.append(((h - kernel + 1) // 2, (w - kernel + 1) // 2))
+        if min(maps[-1]) < 1:
+            raise ConfigError(
+                f"model.kernels {list(kernels)} leave nothing of images of {maps[0][0]}x"
+                f"{maps[0][1]} pixels; give smaller kernels or fewer blocks"
+            )
+        planes = [input_shape[0], *channels]
+        self.first, self.second, *later = (
+            Convolution(a, b, k) for (a, b), k in zip(pairwise(planes), kernels, strict=True)
+        )
+        self.later = nn.ModuleList(later)
+        self.hidden = nn.Linear(channels[-1] * maps[-1][0] * maps[-1][1], hidden)
+        self.last = nn.Linear(hidden, n_classes, bias=last_bias)
+        self.mask_sizes = (*channels, hidden)
+        self.stem_size = channels[0] * maps[1][0] * maps[1][1]
+        self._windows = maps[2][0] * maps[2][1]  # of the second block's pooling
+
+    def stem(self, x: Tensor) -> Tensor:
+        return _pool(self.first(x))  # [n, C1, h, w]
+
+    def penultimate(self, stem: Tensor, masks: list[Tensor] | None) -> Tensor:
+        layer_masks: list[Tensor | None] = [*masks] if masks else [None] * len(self.mask_sizes)
+        y = drop(stem, layer_masks[0])
+        for convolution, mask in zip([self.second, *self.later], layer_masks[1:-1], strict=True):
+            y = drop(_pool(convolution(y)), mask)  # [n, C, h, w]
+        return drop(self.hidden(y.flatten(1)).relu(), layer_masks[-1])
+
+    @property
+    def workspace(self) -> int:  # type: ignore[override]
+        one, two = self.mask_sizes[:2]
+        patch = self.second.kernel_size[0] ** 2
+        floats = 4 * self._windows * (one * (patch + two) + 2 * two * self.samples_at_once)
+        return 4 * self._points_at_once * floats
+
+    @property
+    def _points_at_once(self) -> int:
+        terms = 4 * self._windows * self.mask_sizes[0] * self.mask_sizes[1]
+        return points_at_once(4 * terms, self.last.weight.device)
+
+    def fold(self, masks: list[Tensor]) -> Folded:
+        """The second convolution is linear in its masked input: conv(m ⊙ r) = Σ_i m_i conv_i(r_i).
+
+        Its terms, one per input channel i, are computed once for all samples, and a sample is their
+        product with its mask: for k x k kernels 1/((1-p)² k²) of the work of a convolution with the
+        channels that it keeps. What follows has other inputs in every sample, and is computed for
+        all samples together.
+        """
+        first, second, *later = masks[:-1]  # [S, C1], [S, C2], ...
+        s, c1, c2 = len(first), *self.mask_sizes[:2]
+        k = self.second.kernel_size[0]
+        weight = self.second.weight.permute(1, 2, 3, 0).reshape(c1, k * k, c2)
+        bias = self.second.bias
+        assert bias is not None
+        # Inputs of the linear layer by pixel, then channel, as they lie in memory here.
+        hidden = self.hidden.weight.unflatten(1, (self.mask_sizes[-2], -1)).mT.flatten(1)
+        step = self._points_at_once
+
+        def evaluate(stem: Tensor, features: bool) -> tuple[Tensor, Tensor | None]:
+            n, _, h, w = stem.shape
+            index = pooled_patch_index(h, w, k).to(stem.device)
+            logits = stem.new_empty(s, self.last.out_features, n)  # [S, C, n]
+            total = stem.new_empty(n, self.last.in_features) if features else None  # [n, D]
+            for points in [slice(i, i + step) for i in range(0, n, step)]:
+                r = stem[points].flatten(2).transpose(0, 1)  # [C1, m, h·w]
+                m = r.shape[1]
+                patches = r.index_select(2, index).view(c1, -1, k * k)
+                terms = torch.bmm(patches, weight).view(c1, -1)  # [C1, m·4·windows·C2]
+                y = (first @ terms).view(s, m, 4, -1, c2).amax(dim=2)  # [S, m, windows, C2]
+                y = y.add_(bias).relu_().mul_(second[:, None, None])
+                y = y.view(s * m, (h - k + 1) // 2, (w - k + 1) // 2, c2).permute(0, 3, 1, 2)
+                for convolution, mask in zip(self.later, later, strict=True):
+                    y = drop(_pool(convolution(y)), mask.repeat_interleave(m, dim=0))
+                y = y.permute(0, 2, 3, 1).flatten(1)  # [S·m, pixels·C]
+                y = functional.linear(y, hidden, self.hidden.bias).relu_().view(s, m, -1)
+                y *= masks[-1][:, None]  # [S, m, D]
+                logits[:, :, points] = self.last(y).mT
+                if total is not None:
+                    total[points] = y.sum(dim=0)
+            return logits, total
+
+        return evaluate
+
+
+def _pool(x: Tensor) -> Tensor:
+    return functional.max_pool2d(x, 2).relu()

@@ -1,0 +1,1 @@
+"""Posteriors over predictions: Monte-Carlo samples and their moments."""
