@@ -6,6 +6,7 @@ per scenario. Usage: python benchmarks/overhead.py, in a built checkout; results
 """
 
 import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,16 @@ from balent.environment import job_environment
 from balent.loop.chain import Chain
 
 WORKERS = 2
+PARTS = (
+    "Snakefile",
+    "config.yaml",
+    "config.schema.yaml",
+    "rules",
+    "scripts",
+    "src",
+    "profiles",
+    "data",
+)
 OUT = ("history.csv", "picks.npz", "run.json")
 
 
@@ -55,10 +66,8 @@ def run(task: tuple[tuple[str, str, str | None], str]) -> tuple[str, float]:
 
 
 def main() -> None:
-    import os
-
     settings = resolve(read_yaml("config.yaml"), read_yaml("config.schema.yaml"))
-    os.environ.update(job_environment(settings.runtime))
+    os.environ.update(job_environment(settings.runtime) | {"TQDM_DISABLE": "1"})
     tasks = chains(settings)
     cost: dict[str, float] = defaultdict(float)
     with tempfile.TemporaryDirectory() as folder:
@@ -70,11 +79,14 @@ def main() -> None:
                 cost[scenario] += seconds
         workers = time.perf_counter() - start
         copy = Path(folder, "project")
-        ignore = shutil.ignore_patterns(".venv", ".git", "results", "reports", "work", "logs")
-        shutil.copytree(".", copy, ignore=ignore)
+        copy.mkdir()
+        for part in PARTS:
+            place = copy / part
+            (shutil.copytree if Path(part).is_dir() else shutil.copy2)(part, place)
         command = [sys.executable, "-m", "snakemake", "--cores", str(WORKERS), "reports/table1.csv"]
         start = time.perf_counter()
-        subprocess.run(command, cwd=copy, check=True, capture_output=True)
+        environment = os.environ | {"PYTHONPATH": str(copy / "src")}
+        subprocess.run(command, cwd=copy, env=environment, check=True, capture_output=True)
         workflow = time.perf_counter() - start
         same = all(
             path.read_bytes() == (copy / "results" / path.relative_to(folder)).read_bytes()

@@ -47,7 +47,7 @@ class Array:
     """Points in a tensor."""
 
     def __init__(self, x: Tensor) -> None:
-        self.x = x
+        self.x, self.shape = x, tuple(x.shape[1:])
 
     def gather(self, index: Tensor) -> Tensor:
         return self.x[index]

@@ -34,12 +34,16 @@ def list_methods(args: argparse.Namespace) -> None:
         rows.append((spec.name, spec.kind, ", ".join(spec.needs) or "-", spec.cost, spec.paper))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
 
 
 def check_config(args: argparse.Namespace) -> None:
     """Validate a configuration file with the schema beside it, and print what it defines."""
-    settings = resolve(read_yaml(args.config), read_yaml(args.config.with_name("config.schema.yaml")))
+    settings = resolve(
+        read_yaml(args.config), read_yaml(args.config.with_name("config.schema.yaml"))
+    )
     print(f"{args.config}: valid; scale {settings.scale}, seeds {list(settings.seeds)}")
     print(f"scenarios: {', '.join(settings.scenarios)}")
     if settings.undefined:

@@ -246,15 +246,15 @@ def _check_reports(
             one_of(method, methods, f"reports.{name}.methods", "method")
             for scenario in item.get("scenarios", ()):
                 if scenario in scenarios:
-                    check_roles(
-                        scenario, scenarios[scenario], method, methods[method]["function"]
-                    )
+                    check_roles(scenario, scenarios[scenario], method, methods[method]["function"])
         for scenario, counts in item.get("budgets", {}).get(scale, {}).items():
             one_of(scenario, [*scenarios, *undefined], f"reports.{name}.budgets", "scenario")
             grid = label_counts(scenarios[scenario]["acquisition"]) if scenario in scenarios else []
             wrong = [count for count in counts if scenario in scenarios and count not in grid]
             if wrong:
-                allowed = ", ".join(map(str, grid if len(grid) <= 20 else [*grid[:9], "…", grid[-1]]))
+                allowed = ", ".join(
+                    map(str, grid if len(grid) <= 20 else [*grid[:9], "…", grid[-1]])
+                )
                 raise ConfigError(
                     f"reports.{name}.budgets.{scale}.{scenario}: no round has {wrong[0]} labels "
                     f"(allowed: {allowed})"
@@ -279,7 +279,9 @@ def _validator(schema_json: str) -> jsonschema.protocols.Validator:
 def _check(instance: dict, part: dict, schema: dict, prefix: str = "") -> None:
     """Validate against a part of the schema; raises ConfigError for the first error, in one line."""
     rooted = part if part is schema else {**part, "$defs": schema["$defs"]}
-    errors = sorted(_validator(json.dumps(rooted)).iter_errors(instance), key=lambda e: list(e.path))
+    errors = sorted(
+        _validator(json.dumps(rooted)).iter_errors(instance), key=lambda e: list(e.path)
+    )
     if not errors:
         return
     error = jsonschema.exceptions.best_match(errors)

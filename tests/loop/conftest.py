@@ -31,7 +31,9 @@ def data(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     fetch("digits", folder / "digits.npz")
     raw = dict(np.load(folder / "digits.npz"))
-    pixels = {k: (v.reshape(len(v), -1) / 255).astype(np.float32) for k, v in raw.items() if v.ndim > 1}
+    pixels = {
+        k: (v.reshape(len(v), -1) / 255).astype(np.float32) for k, v in raw.items() if v.ndim > 1
+    }
     save_npz(folder / "features.npz", **{**raw, **pixels})
     spec = SETTINGS.scenarios["pretrained_backbone"]["model"]["encoder"]
     encoder = build_encoder(spec, (1, 8, 8), Streams(0).torch("weights"))

@@ -107,9 +107,7 @@ def test_a_damaged_entry_and_what_follows_is_redone(content, arguments, tmp_path
     assert count_trainings == [1, 2]
 
 
-def test_a_missing_model_starts_a_warm_started_chain_again(
-    arguments, tmp_path, count_trainings
-):
+def test_a_missing_model_starts_a_warm_started_chain_again(arguments, tmp_path, count_trainings):
     given = arguments("augmented_backbone")
     whole = run(Job.start(**given), tmp_path, tmp_path / "j")
     (tmp_path / "j" / "round_0002.npz").unlink()

@@ -53,7 +53,9 @@ class Project:
 
     def results(self) -> dict[str, bytes]:
         """Content of every history, picks file and table, by path."""
-        found = [p for pattern in ("*.csv", "*.npz") for p in self.root.glob(f"results/**/{pattern}")]
+        found = [
+            p for pattern in ("*.csv", "*.npz") for p in self.root.glob(f"results/**/{pattern}")
+        ]
         found += self.root.glob("reports/*.csv")
         return {str(p.relative_to(self.root)): p.read_bytes() for p in sorted(found)}
 

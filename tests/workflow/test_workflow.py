@@ -15,7 +15,14 @@ pytestmark = pytest.mark.workflow
 
 def test_everything_is_built_once(built):
     names = {path.name for path in (built.root / "reports").iterdir()}
-    assert {"table1.csv", "table1.md", "table2.csv", "figure3.pdf", "figure3.svg", "index.html"} <= names
+    assert {
+        "table1.csv",
+        "table1.md",
+        "table2.csv",
+        "figure3.pdf",
+        "figure3.svg",
+        "index.html",
+    } <= names
     assert "Nothing to be done" in built.build()
 
 
@@ -145,7 +152,9 @@ def test_a_wrong_configuration_is_one_line(project: Project, override, message):
 
 
 def test_a_failing_job_shows_its_reason(project):
-    done = project.snakemake("--config", "scale=cpu", "data_mirror=/nowhere", "--", "data/raw/mnist.npz")
+    done = project.snakemake(
+        "--config", "scale=cpu", "data_mirror=/nowhere", "--", "data/raw/mnist.npz"
+    )
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert not (project.root / "data/raw/mnist.npz").exists()
@@ -154,6 +163,13 @@ def test_a_failing_job_shows_its_reason(project):
 @pytest.mark.parametrize("scale", ["cpu", "paper"])
 def test_the_graph_of_larger_scales_builds(project, scale):
     done = project.snakemake(
-        "--dry-run", "--quiet", "all", "--config", f"scale={scale}", "--", "reports/table1.csv", tiny=False
+        "--dry-run",
+        "--quiet",
+        "all",
+        "--config",
+        f"scale={scale}",
+        "--",
+        "reports/table1.csv",
+        tiny=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]

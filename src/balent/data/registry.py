@@ -15,7 +15,6 @@ from balent.environment import DATA_MIRROR as MIRROR_VARIABLE
 from balent.errors import ConfigError
 
 
-
 @dataclass(frozen=True)
 class DataSet:
     """One known data set in its canonical form (dataset.py).

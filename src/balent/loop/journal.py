@@ -29,9 +29,7 @@ class Journal:
     with_model  keep the last round's weights too (warm start)
     """
 
-    def __init__(
-        self, folder: str | Path, base: str, sizes: list[int], with_model: bool
-    ) -> None:
+    def __init__(self, folder: str | Path, base: str, sizes: list[int], with_model: bool) -> None:
         self.folder, self.base, self.sizes = Path(folder), base, sizes
         self.with_model = with_model
 
@@ -65,9 +63,7 @@ class Journal:
         """Store a finished round; its weights first, so that an entry never lacks them."""
         if self.with_model:
             save_tensors(self._model(record.round), state())
-        save_records(
-            self._entry(record.round), [record], key=self.key(record.round, labelled)
-        )
+        save_records(self._entry(record.round), [record], key=self.key(record.round, labelled))
         if self.with_model:
             self._model(record.round - 1).unlink(missing_ok=True)
 

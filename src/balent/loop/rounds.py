@@ -89,9 +89,7 @@ def acquire(
     chain = problem.chain
     remaining = problem.remaining(labelled)
     context = Context(generator=problem.streams(round).numpy("acquisition"))
-    indices, scores = registry.acquire(
-        chain.function, predictions, size, context, chain.options
-    )
+    indices, scores = registry.acquire(chain.function, predictions, size, context, chain.options)
     return Picks(indices=remaining[indices], scores=scores)
 
 

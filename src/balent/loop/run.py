@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -42,6 +43,7 @@ def run_rounds(
         total=last,
         desc=problem.chain.name,
         unit="round",
+        mininterval=0.5 if sys.stderr.isatty() else 30.0,  # a log file gets few lines
     )
     for round in bar:
         labelled = labelled_set(problem.initial, records)
@@ -62,9 +64,7 @@ def run_round(
     model = _timed(seconds, 0, lambda: rounds.train(problem, round, labelled, previous))
     picks = NO_PICKS
     if size:
-        predictions = _timed(
-            seconds, 1, lambda: rounds.mc_sample(problem, round, labelled, model)
-        )
+        predictions = _timed(seconds, 1, lambda: rounds.mc_sample(problem, round, labelled, model))
         picks = _timed(
             seconds, 2, lambda: rounds.acquire(problem, round, labelled, predictions, size)
         )

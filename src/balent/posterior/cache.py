@@ -1,11 +1,12 @@
-"""How many points to work on at a time, so that temporaries stay in a core's cache."""
+"""How many points to work on at a time, so that temporaries stay in the cores' caches."""
 
 from __future__ import annotations
 
 import torch
 
-CPU_BYTES = 2 << 20
-"""The second-level cache of a core. A constant, so that no bit depends on the machine's cache."""
+CORE_BYTES = 2 << 20
+"""The second-level cache of a core. A constant, so that no bit depends on the machine's cache; on
+the number of threads bits depend anyway."""
 
 OTHER_BYTES = 256 << 20
 """On a GPU few large kernels are faster."""
@@ -13,7 +14,7 @@ OTHER_BYTES = 256 << 20
 
 def scratch_bytes(device: torch.device) -> int:
     """What the temporaries of one step may take."""
-    return CPU_BYTES if device.type == "cpu" else OTHER_BYTES
+    return CORE_BYTES * torch.get_num_threads() if device.type == "cpu" else OTHER_BYTES
 
 
 def points_at_once(bytes_per_point: int, device: torch.device) -> int:

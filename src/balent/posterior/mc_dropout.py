@@ -40,7 +40,7 @@ TILE = 1024
 """Points of a tile, and so of a mask block under scope "batch"."""
 
 PASS = 128
-"""Points that go through the stem together; a divisor of TILE."""
+"""Images that go through the stem together. Divides TILE; the last tile is a multiple of it too."""
 
 SCOPES = ("pool", "batch", "point")
 KEEP = ("moments", "samples", "features")
@@ -48,6 +48,8 @@ KEEP = ("moments", "samples", "features")
 
 class Points(Protocol):
     """What the sampler needs of balent.data.inputs."""
+
+    shape: tuple[int, ...]  # of one point
 
     def gather(self, index: Tensor) -> Tensor: ...
 
@@ -178,11 +180,16 @@ def _fold(model: BayesianModel, masks: list[Tensor], block: slice) -> Folded:
 def _stem(model: BayesianModel, inputs: Points, rows: Tensor) -> Tensor:
     """The stem of a tile, [n, ...], filled up with the stem of zeros to a multiple of PASS."""
     parts = []
-    for part in rows.split(PASS):
+    for part in rows.split(_pass(inputs)):
         x = inputs.gather(part)
-        x = pad(x, (0, 0) * (x.dim() - 1) + (0, PASS - len(x)))
+        x = pad(x, (0, 0) * (x.dim() - 1) + (0, -len(x) % PASS))
         parts.append(model.stem(x))
     return torch.cat(parts)
+
+
+def _pass(inputs: Points) -> int:
+    """How many points go through the stem together."""
+    return PASS if len(inputs.shape) > 1 else TILE
 
 
 def _dense(model: BayesianModel, generator: torch.Generator, samples: int) -> Folded:
@@ -216,7 +223,7 @@ def _tiles_held(
     tile = TILE * (4 * model.stem_size + moments + 4 * d * ("features" in keep))
     block = TILE * block_size * 4 * c * (2 if "samples" in keep else 1)
     rest = block + 3 * TILE * moments + scratch_bytes(model.last.weight.device) + model.workspace
-    rest += TILE * 4 * model.stem_size + PASS * inputs.gather(rows[:1]).nbytes
+    rest += 4 * (TILE * model.stem_size + _pass(inputs) * math.prod(inputs.shape))
     if budget < rest + tile:
         raise MemoryBudgetError(
             f"memory_budget is {budget / 2**20:.0f} MiB, below the "

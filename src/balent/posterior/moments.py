@@ -2,9 +2,9 @@
 
 Axis letters: N points, K samples, C classes. P_i is the random probability of class i.
 
-A class that is nearly certain keeps its relative precision: 1 - p is summed from the other classes,
-and the variance of a class whose mean exceeds one half is that of 1 - p, its deviations taken from
-the mean of 1 - p. So v = 0 means that all samples agree exactly, not that 1 - p was rounded away.
+A nearly certain class keeps its relative precision: 1 - p is summed from the other classes, and
+where a class's mean exceeds one half, mean and variance are taken of 1 - p. Deviations are taken
+from the first sample, so that v = 0 exactly where all samples agree, and only there.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from torch import Tensor
 
 from balent.posterior.cache import points_at_once
 
+MIN_WIDTH = 16
+"""Points at a time: two registers of float64, one line of float32."""
+
 
 @dataclass(frozen=True)
 class Moments:
     """What pointwise acquisition functions need of the posterior predictive, in float64.
 
     mean              [N, C]  m = E[P_i]
-    complement        [N, C]  1 - m, summed from the other classes (no cancellation near m = 1)
+    complement        [N, C]  1 - m, from the other classes (no cancellation near m = 1)
     variance          [N, C]  v = Var[P_i], biased (divided by K)
     spread            [N, C]  E[P_i (1 - P_i)] = m(1 - m) - v, averaged directly
     expected_entropy  [N]     E[H(Y | ω)] in nats
@@ -46,12 +49,12 @@ class Moments:
         """Moments of probabilities [N, K, C] (any float type, any device)."""
         p = probs_n_k_c.double()  # [N, K, C]
         q = one_minus(p)  # [N, K, C]
-        mean = p.mean(dim=1)  # [N, C]
-        x = torch.where(mean[:, None] > 0.5, q, p)  # [N, K, C]
+        large = p.mean(dim=1) > 0.5  # [N, C]
+        mean, complement, variance = _first_two(torch.where(large[:, None], q, p), large, dim=1)
         return Moments(
             mean=mean,
-            complement=sum_of_others(mean),
-            variance=(x - x.mean(dim=1, keepdim=True)).square().mean(dim=1),
+            complement=complement,
+            variance=variance,
             spread=(p * q).mean(dim=1),
             expected_entropy=torch.special.entr(p).sum(dim=2).mean(dim=1),
         )
@@ -64,9 +67,9 @@ class Moments:
         logarithm per class: 1 - p = (Z - e)/Z, and the entropy log Z - Σ e z / Z.
         """
         k, c, n = logits_k_c_n.shape
-        mean, variance, spread = logits_k_c_n.new_empty(3, c, n, dtype=torch.float64)
+        mean, complement, variance, spread = logits_k_c_n.new_empty(4, c, n, dtype=torch.float64)
         entropy = mean.new_empty(n)
-        width = points_at_once(3 * 8 * k * c, mean.device)
+        width = max(MIN_WIDTH, points_at_once(3 * 8 * k * c, mean.device))
         scratch = mean.new_empty(3, k, c, min(width, n))
         for start in range(0, n, width):
             points = slice(start, start + width)
@@ -76,20 +79,20 @@ class Moments:
             z -= z.amax(dim=1, keepdim=True)
             torch.exp(z, out=e)
             total = e.sum(dim=1, keepdim=True)  # [K, 1, n], Z
-            # Z - 1 without adding the 1 of the largest class; below 3/2 no other ties with it.
-            rest = torch.sub(1, e, out=q).ceil_().mul_(e).sum(dim=1, keepdim=True)
+            # Z - 1 without the 1 of the largest class: floor(e - 1) is 0 there and -1 elsewhere.
+            # Below 3/2 no other class ties with it.
+            rest = -torch.sub(e, 1, out=q).floor_().mul_(e).sum(dim=1, keepdim=True)
             rest = torch.where(total < 1.5, rest, total - 1)
             scale = total.reciprocal()
             entropies = rest.log1p() - z.mul_(e).sum(dim=1, keepdim=True) * scale  # [K, 1, n]
             torch.mean(entropies, dim=(0, 1), out=entropy[points])
-            torch.sub(1, e, out=q).add_(rest).mul_(scale)  # 1 - p
+            torch.sub(e, 1, out=q).sub_(rest).mul_(-scale)  # 1 - p
             p = e.mul_(scale)
-            torch.mean(p, dim=0, out=mean[:, points])
             torch.mean(torch.mul(p, q, out=z), dim=0, out=spread[:, points])
-            x = torch.where(mean[:, points] > 0.5, q, p, out=e)
-            x -= x.mean(dim=0)
-            torch.mean(x.square_(), dim=0, out=variance[:, points])
-        return Moments(mean.T, one_minus(mean.T), variance.T, spread.T, entropy)
+            large = p.mean(dim=0) > 0.5  # [C, n]
+            x = torch.where(large, q, p, out=e)
+            mean[:, points], complement[:, points], variance[:, points] = _first_two(x, large, 0)
+        return Moments(mean.T, complement.T, variance.T, spread.T, entropy)
 
     @staticmethod
     def cat(parts: list[Moments]) -> Moments:
@@ -129,3 +132,21 @@ def sum_of_others(p: Tensor) -> Tensor:
     before = torch.cat([zero, p[..., :-1].cumsum(-1)], dim=-1)
     after = torch.cat([p[..., 1:].flip(-1).cumsum(-1).flip(-1), zero], dim=-1)
     return before + after
+
+
+def _first_two(x: Tensor, large: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean and complement of p, and its variance, over the samples; overwrites x.
+
+    x is p, or 1 - p where ``large``. With deviations d from the first sample, E[d²] - E[d]² is at
+    least E[d]²/K, so it loses at most log2 K bits.
+    """
+    shift = x.select(dim, 0).clone()
+    x -= shift.unsqueeze(dim)
+    deviation = x.mean(dim=dim)
+    centre = shift + deviation
+    variance = x.square_().mean(dim=dim) - deviation.square()
+    return (
+        torch.where(large, 1 - centre, centre),
+        torch.where(large, centre, 1 - centre),
+        variance,
+    )
