@@ -1,8 +1,9 @@
 """What the workflow costs: Table 1's chains as Snakemake jobs against two long-lived workers.
 
-Both sides run the same chains with the same threads, features being there already; the workers start
-once and take chains from a queue. Prints seconds of both, their ratio (limit 1.35) and core-seconds
-per scenario. Usage: python benchmarks/overhead.py, in a built checkout; results are not touched.
+Both sides run the same chains with the same threads, features being there already; the workers
+start once and take chains from a queue. Prints seconds of both, their ratio (limit 1.35) and
+core-seconds per scenario. In a built checkout: python benchmarks/overhead.py; results stay as they
+are.
 """
 
 import multiprocessing
@@ -67,7 +68,7 @@ def run(task: tuple[tuple[str, str, str | None], str]) -> tuple[str, float]:
 
 def main() -> None:
     settings = resolve(read_yaml("config.yaml"), read_yaml("config.schema.yaml"))
-    os.environ.update(job_environment(settings.runtime) | {"TQDM_DISABLE": "1"})
+    os.environ.update(job_environment(settings.runtime, Path("src")) | {"TQDM_DISABLE": "1"})
     tasks = chains(settings)
     cost: dict[str, float] = defaultdict(float)
     with tempfile.TemporaryDirectory() as folder:

@@ -24,6 +24,7 @@ rule block:
         gpu=GPU,
     params:
         chain=chain_json,
+        plugin=plugin_digest,
         encoder=lambda w, input: option("encoder", input.get("encoder", [])),
         previous=lambda w, input: option("previous", input.get("previous", [])),
         last=lambda w: (int(w.block) + 1) * RUNTIME["rounds_per_job"],
@@ -47,6 +48,7 @@ use rule block as chain with:
         f"logs/{CHAIN}/chain.log",
     params:
         chain=chain_json,
+        plugin=plugin_digest,
         encoder=lambda w, input: option("encoder", input.get("encoder", [])),
         previous=lambda w, input: option("previous", input.get("previous", [])),
         last=rounds_of,

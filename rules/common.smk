@@ -5,16 +5,20 @@ import sys
 from pathlib import Path
 from shlex import quote
 
+from snakemake.utils import update_config
+
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 from balent import sources
 from balent.acquisition import catalog
 from balent.budget import rounds
-from balent.config import read_yaml, resolve
+from balent.config import read_yaml, resolve, retyped
 from balent.environment import job_environment
 from balent.errors import BalentError
 from balent.loop.chain import Chain
 from balent.reports import kinds
 
+# Snakemake reads what is nested in --config, such as seeds=[0,1], as text.
+update_config(config, retyped(workflow.config_settings.config))
 try:
     S = resolve(config, read_yaml(Path(workflow.basedir) / "config.schema.yaml"))
 except BalentError as error:
@@ -22,8 +26,8 @@ except BalentError as error:
 
 RUNTIME = S.runtime
 THREADS = RUNTIME["torch_threads"]
-GPU = 0 if RUNTIME["device"] == "cpu" else 1
-os.environ.update(job_environment(RUNTIME))
+GPU = int(RUNTIME["device"].startswith("cuda"))  # requested from a scheduler
+os.environ.update(job_environment(RUNTIME, Path(workflow.basedir) / "src"))
 
 CHAIN = "{scale}/{scenario}/{method}/seed{seed}"
 HISTORY = [f"results/{CHAIN}/{name}" for name in ("history.csv", "picks.npz", "run.json")]
@@ -46,9 +50,19 @@ def code(*paths):
 
 
 def method_code(w):
-    """The file of the chain's acquisition function and what it imports."""
+    """The file of the chain's acquisition function and what it imports, as far as it is ours."""
     path = catalog.find(S.methods[w.method]["function"]).path
-    return code(path) if path.is_relative_to(Path(workflow.basedir).resolve()) else []
+    return code(path) if ours(path) else []
+
+
+def plugin_digest(w):
+    """The digest of a method that another package provides; empty for our own."""
+    path = catalog.find(S.methods[w.method]["function"]).path
+    return "" if ours(path) else sources.digest(sources.plugin(path))
+
+
+def ours(path):
+    return path.is_relative_to(Path(workflow.basedir).resolve())
 
 
 def chain_json(w):
@@ -112,9 +126,15 @@ def features_data(w):
 def features_settings(*keys):
     """What determines an encoder or its features, as JSON: the named parts of the settings."""
     return lambda w: json.dumps(
-        {key: S.features[w.features][key] for key in keys} | {"torch_threads": THREADS},
+        {key: without(S.features[w.features][key], "checkpoint_seconds") for key in keys}
+        | {"torch_threads": THREADS},
         sort_keys=True,
     )
+
+
+def without(value, key):
+    """A mapping without a key that no result depends on; anything else as it is."""
+    return {k: v for k, v in value.items() if k != key} if isinstance(value, dict) else value
 
 
 def rounds_of(w):
@@ -160,6 +180,7 @@ def step_params(**more):
     """The parts of a step's command line that are not plain files."""
     return dict(
         chain=chain_json,
+        plugin=plugin_digest,
         encoder=lambda w, input: option("encoder", input.get("encoder", [])),
         so_far=lambda w, input: option("so-far", input.get("so_far", [])),
         **more,

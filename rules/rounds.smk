@@ -138,6 +138,7 @@ rule history:
         runtime=30,
     params:
         chain=chain_json,
+        plugin=plugin_digest,
         encoder=lambda w, input: option("encoder", input.get("encoder", [])),
     shell:
         "python scripts/history.py --chain {params.chain:q} --data {input.data} "

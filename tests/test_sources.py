@@ -24,9 +24,9 @@ def test_one_figure_does_not_depend_on_another_item():
 
 
 def test_a_chain_depends_on_the_networks_and_not_on_reports_or_other_methods():
-    found = names("scripts/block.py", "src/balent/acquisition/bald.py")
+    found = names("scripts/block.py", "src/balent/acquisition/uncertainty.py")
     assert {"src/balent/models/cnn.py", "src/balent/posterior/mc_dropout.py"} <= found
-    assert "src/balent/acquisition/bald.py" in found
+    assert "src/balent/acquisition/uncertainty.py" in found
     assert "src/balent/acquisition/badge.py" not in found
     assert not any("/reports/" in name for name in found)
 
@@ -46,3 +46,20 @@ def test_the_digest_follows_content_and_not_order(tmp_path):
     assert before == sources.digest([b, a])
     b.write_text("3")
     assert before != sources.digest([a, b])
+
+
+def test_configuration_and_report_code_are_no_part_of_a_chain():
+    found = names("scripts/block.py", "src/balent/acquisition/uncertainty.py")
+    assert "src/balent/config.py" not in found
+    assert not any("/reports/" in name for name in found)
+
+
+def test_a_plug_in_is_followed_through_its_own_package(tmp_path):
+    package = tmp_path / "plug"
+    package.mkdir()
+    for name in ("__init__.py", "method.py", "helper.py"):
+        (package / name).write_text("")
+    found = {path.name for path in sources.plugin(package / "method.py")}
+    assert found == {"__init__.py", "method.py", "helper.py"}
+    (tmp_path / "alone.py").write_text("")
+    assert sources.plugin(tmp_path / "alone.py") == [tmp_path / "alone.py"]

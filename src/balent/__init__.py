@@ -5,6 +5,10 @@ it is loaded on first use, so that light-weight parts start without importing to
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from balent.api import methods, score, select
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "methods", "score", "select"]
@@ -14,3 +18,7 @@ def __getattr__(name: str):
     if name in ("methods", "score", "select"):
         return getattr(importlib.import_module("balent.api"), name)
     raise AttributeError(f"module 'balent' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -112,6 +112,15 @@ def resolve(config: dict, schema: dict) -> Settings:
         reports=config["reports"],
         runtime={key: config[key] for key in runtime_keys},
     )
+
+
+def retyped(value: Any) -> Any:
+    """A value with every text in it read as YAML: ``["0", "1"]`` becomes ``[0, 1]``."""
+    if isinstance(value, Mapping):
+        return {key: retyped(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [retyped(entry) for entry in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
 
 
 def merge_patch(base: Any, patch: Any, keep_null: bool = False) -> Any:
@@ -230,8 +239,8 @@ def check_roles(scenario: str, settings: dict, method: str, function: str) -> No
     for role in catalog.find(function).spec.roles:
         if not settings["pool"].get(role):
             raise ConfigError(
-                f"scenarios.{scenario}.pool: method {method!r} needs the index role {role!r}, which "
-                f"this scenario does not have; add {role}: <number of points>"
+                f"scenarios.{scenario}.pool: method {method!r} needs the index role {role!r}, "
+                f"which this scenario does not have; add {role}: <number of points>"
             )
 
 
@@ -277,7 +286,7 @@ def _validator(schema_json: str) -> jsonschema.protocols.Validator:
 
 
 def _check(instance: dict, part: dict, schema: dict, prefix: str = "") -> None:
-    """Validate against a part of the schema; raises ConfigError for the first error, in one line."""
+    """Validate against a part of the schema; raises ConfigError in one line."""
     rooted = part if part is schema else {**part, "$defs": schema["$defs"]}
     errors = sorted(
         _validator(json.dumps(rooted)).iter_errors(instance), key=lambda e: list(e.path)

@@ -15,10 +15,16 @@ MEMORY_BUDGET = "BALENT_MEMORY_BUDGET_MIB"
 DATA_MIRROR = "BALENT_DATA_MIRROR"
 
 
-def job_environment(runtime: dict[str, Any]) -> dict[str, str]:
-    """The environment variables of a job; ``runtime`` as in balent.config.Settings."""
+def job_environment(runtime: dict[str, Any], source: Path) -> dict[str, str]:
+    """The environment variables of a job.
+
+    runtime  as in balent.config.Settings; source  the folder of the package that jobs import
+    """
     threads = str(runtime["torch_threads"])
+    path = os.environ.get("PYTHONPATH")
     variables = {
+        # the checkout whose files are the jobs' inputs, whatever is installed
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(source.resolve()), path])),
         # jobs run under the interpreter that runs the workflow, activated or not
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         DEVICE: runtime["device"],

@@ -28,7 +28,7 @@ def atomic(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target``; rename it to ``target`` when the block succeeds."""
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part{target.suffix}")
+    part = target.with_name(f".{target.name}.part{target.suffix}")  # a killed one is overwritten
     try:
         yield part
         os.replace(part, target)

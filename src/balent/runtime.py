@@ -41,7 +41,7 @@ def start(torch_threads: int) -> str:
 
 
 def memory_budget() -> int:
-    """Bytes that the sampler may take for its workspace (environment.MEMORY_BUDGET in MiB, default 1024)."""
+    """Bytes for the sampler's workspace (environment.MEMORY_BUDGET in MiB, default 1024)."""
     return int(os.environ.get(environment.MEMORY_BUDGET, "1024")) << 20
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +28,15 @@ def closure(*roots: str | Path) -> list[Path]:
     return sorted(seen)
 
 
+def plugin(path: str | Path) -> list[Path]:
+    """The source files of a method from elsewhere: its module, or the whole package around it."""
+    path = Path(path).resolve()
+    top = path
+    while (top.parent / "__init__.py").is_file():
+        top = top.parent
+    return sorted(top.rglob("*.py")) if top.is_dir() else [path]
+
+
 def digest(paths: Iterable[str | Path]) -> str:
     """A SHA-256 over the files' names and contents; file order does not matter."""
     total = hashlib.sha256()
@@ -40,7 +49,7 @@ def digest(paths: Iterable[str | Path]) -> str:
 def imports(path: Path) -> tuple[Path, ...]:
     """The package's modules that one file imports, each with the packages that contain it."""
     found: set[Path] = set()
-    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+    for node in _running(ast.parse(path.read_bytes(), str(path))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -50,6 +59,15 @@ def imports(path: Path) -> tuple[Path, ...]:
         for name in names:
             found.update(_files(name))
     return tuple(sorted(found))
+
+
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below ``tree`` but those under ``if TYPE_CHECKING:``, which never run."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            continue
+        yield node
+        yield from _running(node)
 
 
 def _files(module: str) -> list[Path]:

@@ -26,7 +26,6 @@ NAMES = (
     "noise",
     "augmentation",
     "simclr",
-    "probe",
 )
 """The streams; append only: the position of a name is part of what it draws."""
 
@@ -51,7 +50,11 @@ class Streams:
         return np.random.Generator(np.random.PCG64(self.sequence(name, *path)))
 
     def torch(self, name: str, *path: int, device: str | torch.device = "cpu") -> torch.Generator:
-        """A torch generator on ``device`` at the start of the stream."""
+        """A torch generator on ``device`` at the start of the stream.
+
+        On a CPU torch keeps 32 bits of a seed, so there two of a run's streams are equal with a
+        probability of 2⁻³² a pair.
+        """
         import torch
 
         state = self.sequence(name, *path).generate_state(2, np.uint32)

@@ -1,4 +1,4 @@
-"""The journal: an interrupted chain continues with the interrupted round, and gives the same bytes."""
+"""The journal: an interrupted chain continues with that round, and gives the same bytes."""
 
 import numpy as np
 import pytest

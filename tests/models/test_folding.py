@@ -46,9 +46,9 @@ def test_masks_that_drop_everything_or_nothing(network):
 
 
 @torch.no_grad()
-def test_stem_size_is_the_size_of_the_stem(network):
+def test_stem_shape_is_the_shape_of_the_stem(network):
     model, x = network
-    assert model.stem(x)[0].numel() == model.stem_size
+    assert model.stem(x).shape[1:] == model.stem_shape
     assert model.workspace > 0
 
 

@@ -1,4 +1,4 @@
-"""torchvision imports beside this torch, silently, and the shim steps back where it is not needed."""
+"""torchvision imports beside this torch, silently; where it needs no help it gets none."""
 
 import subprocess
 import sys

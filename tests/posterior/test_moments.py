@@ -6,8 +6,8 @@ import mpmath
 import pytest
 import torch
 
-from balent.posterior import moments as module
-from balent.posterior.moments import Moments, one_minus, sum_of_others
+from balent.posterior import accumulator as module
+from balent.posterior.moments import Moments, one_minus
 
 NAMES = [field.name for field in fields(Moments)]
 
@@ -33,6 +33,14 @@ def exact(logits_k_c):
             "spread": [mpmath.fsum(x * (1 - x) for x in p) / k for p in by_class],
             "expected_entropy": [mpmath.fsum(entropies) / k],
         }
+
+
+def moments_of(*blocks_s_c_n):
+    """The moments of softmax(logits), accumulated block by block."""
+    sums = module.Accumulator(*blocks_s_c_n[0].shape[1:], blocks_s_c_n[0].device)
+    for block in blocks_s_c_n:
+        sums.add(block)
+    return sums.moments()
 
 
 def relative_error(value, reference):
@@ -65,7 +73,7 @@ def certain(gap):
     ],
 )
 def test_moments_of_logits_are_exact_to_relative_rounding(logits, tolerance):
-    result = Moments.from_logits(logits)
+    result = moments_of(logits)
     for i in range(logits.shape[2]):
         reference = exact(logits[:, :, i].double())
         for name in NAMES:
@@ -79,7 +87,7 @@ def test_moments_of_logits_are_exact_to_relative_rounding(logits, tolerance):
 def test_ties_for_the_largest_class():
     logits = torch.zeros(3, 4, 2)
     logits[:, :2, 1] = 30.0
-    result = Moments.from_logits(logits)
+    result = moments_of(logits)
     torch.testing.assert_close(result.mean[0], torch.full((4,), 0.25).double())
     torch.testing.assert_close(result.spread[1, :2], torch.full((2,), 0.25).double())
     torch.testing.assert_close(
@@ -91,7 +99,7 @@ def test_ties_for_the_largest_class():
 def test_moments_of_probabilities_agree_with_those_of_logits():
     logits = normal(20, 6, 50, 3.0)
     probs = logits.double().softmax(1).permute(2, 0, 1)
-    first, second = Moments.from_logits(logits), Moments.from_probs(probs)
+    first, second = moments_of(logits), Moments.from_probs(probs)
     for name in NAMES:
         torch.testing.assert_close(getattr(first, name), getattr(second, name), rtol=1e-12, atol=0)
     assert (len(first), first.n_classes) == (50, 6)
@@ -109,53 +117,50 @@ def test_probabilities_rounded_to_one_keep_the_variance_of_what_is_left():
     torch.testing.assert_close(result.spread[0, 0], rest.double().mean(), rtol=1e-6, atol=0)
 
 
-def test_points_at_a_time_change_no_bit(monkeypatch):
+def test_points_and_samples_at_a_time(monkeypatch):
+    """Points change no bit; how samples are grouped only the last ones."""
     logits = normal(10, 5, 96)
-    whole = Moments.from_logits(logits)
-    monkeypatch.setattr(module, "points_at_once", lambda size, device: 1)  # MIN_WIDTH
-    parts = Moments.from_logits(logits)
+    whole = moments_of(logits)
+    monkeypatch.setattr(module, "WIDTH", 32)
     for name in NAMES:
-        assert torch.equal(getattr(whole, name), getattr(parts, name))
+        assert torch.equal(getattr(whole, name), getattr(moments_of(logits), name))
+    monkeypatch.setattr(module, "SCRATCH_BYTES", 3 * 8 * 5 * 32 * 4)  # 4 samples at a time
+    for name in NAMES:
+        a, b = getattr(whole, name), getattr(moments_of(logits), name)
+        torch.testing.assert_close(a, b, rtol=1e-13, atol=0)
 
 
 @pytest.mark.parametrize("logits", [normal(30, 4, 5), certain(35.0).repeat(5, 1, 1)])
-def test_merging_blocks_of_samples_gives_the_moments_of_all(logits):
+def test_adding_blocks_of_samples_gives_the_moments_of_all(logits):
     logits = logits + 0.1 * normal(30, 4, logits.shape[2])
-    blocks = logits.split([11, 4, 15])
-    merged, done = Moments.from_logits(blocks[0]), 11
-    for block in blocks[1:]:
-        merged = merged.merge(done, Moments.from_logits(block), len(block))
-        done += len(block)
+    blocks, whole = moments_of(*logits.split([11, 4, 15])), moments_of(logits)
     for name in NAMES:
-        torch.testing.assert_close(
-            getattr(merged, name), getattr(Moments.from_logits(logits), name), rtol=1e-11, atol=0
-        )
+        torch.testing.assert_close(getattr(blocks, name), getattr(whole, name), rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("samples", [1, 3, 7, 49])
 def test_variance_is_zero_where_all_samples_agree_and_only_there(samples):
     """The mean of equal numbers may round; also over blocks of different sizes."""
     logits = normal(1, 5, 200).expand(samples, -1, -1).clone()
-    result = Moments.from_logits(logits)
-    merged = result.merge(samples, Moments.from_logits(logits[:1]), 1)
+    result = moments_of(logits)
+    merged = moments_of(logits, logits[:1])
     probs = Moments.from_probs(logits.softmax(1).permute(2, 0, 1))
     for moments in (result, merged, probs):
         assert (moments.variance == 0).all()
         assert torch.equal(moments.mean, moments.mean.clamp(0, 1))
     if samples > 1:
         logits[-1, 0] += 1e-5
-        assert (Moments.from_logits(logits).variance > 0).all()
+        assert (moments_of(logits).variance > 0).all()
 
 
 def test_cat_joins_points():
     logits = normal(4, 3, 7)
-    parts = Moments.cat([Moments.from_logits(part) for part in logits.split(3, dim=2)])
+    parts = Moments.cat([moments_of(part) for part in logits.split(3, dim=2)])
     for name in NAMES:
-        torch.testing.assert_close(getattr(parts, name), getattr(Moments.from_logits(logits), name))
+        torch.testing.assert_close(getattr(parts, name), getattr(moments_of(logits), name))
 
 
-def test_one_minus_and_sum_of_others_keep_relative_precision():
+def test_one_minus_keeps_relative_precision():
     p = torch.tensor([[1 - 3e-18, 1e-18, 2e-18], [0.25, 0.25, 0.5]], dtype=torch.float64)
     expected = torch.tensor([[3e-18, 1.0, 1.0], [0.75, 0.75, 0.5]], dtype=torch.float64)
     torch.testing.assert_close(one_minus(p), expected, rtol=1e-15, atol=0)
-    torch.testing.assert_close(sum_of_others(p), expected, rtol=1e-15, atol=0)

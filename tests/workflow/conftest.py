@@ -1,6 +1,5 @@
 """A copy of the project in a temporary folder, and Snakemake in it."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config.yaml", "config.schema.yaml", "rules", "scripts", "src", "profiles")
+PARTS = (
+    "Snakefile",
+    "config.yaml",
+    "config.schema.yaml",
+    "envs",
+    "rules",
+    "scripts",
+    "src",
+    "profiles",
+)
 TINY = "tests/workflow/tiny.yaml"
 
 
@@ -20,26 +28,22 @@ class Project:
 
     root: Path
 
-    def command(self, *arguments: str, tiny: bool = True) -> list[str]:
+    def command(self, *arguments: str, tiny: bool = True, cores: int = 2) -> list[str]:
         overlay = ["--configfile", TINY] if tiny else []
-        return [sys.executable, "-m", "snakemake", "--cores", "2", *overlay, *arguments]
+        limits = ["--cores", str(cores), "--nocolor"]
+        return [sys.executable, "-m", "snakemake", *overlay, *limits, *arguments]
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return os.environ | {"PYTHONPATH": str(self.root / "src")}
-
-    def snakemake(self, *arguments: str, **options: bool) -> subprocess.CompletedProcess[str]:
+    def snakemake(self, *arguments: str, **options: int) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*arguments, **options),
             cwd=self.root,
-            env=self.environment,
             capture_output=True,
             text=True,
         )
 
-    def build(self, *arguments: str) -> str:
+    def build(self, *arguments: str, **options: int) -> str:
         """Run and expect success; returns what was printed."""
-        done = self.snakemake(*arguments)
+        done = self.snakemake(*arguments, **options)
         assert done.returncode == 0, done.stderr[-4000:]
         return done.stdout + done.stderr
 

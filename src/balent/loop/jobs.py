@@ -68,7 +68,9 @@ class Job:
         budget = runtime.memory_budget()
         problem = load_problem(parsed, data, encoder, device=place, memory_budget=budget)
         method = catalog.find(parsed.function).path
-        code = sources.digest(sources.closure(__file__, method))
+        own = method.is_relative_to(sources.PACKAGE)
+        files = sources.closure(__file__, method) + ([] if own else sources.plugin(method))
+        code = sources.digest(files)
         inputs = {str(path): sha256_file(path) for path in (data, encoder) if path}
         return cls(problem, code, inputs)
 

@@ -30,13 +30,13 @@ class BayesianModel(nn.Module, ABC):
     dropout           p, the same in every layer
     samples_at_once   how many samples the sampler folds together; a constant of the family, since
                       results may depend on it in their last bits
-    stem_size         floats per point that ``stem`` returns
+    stem_shape        of one point after ``stem``
     workspace         bytes that folding and evaluating ``samples_at_once`` samples take, about
     """
 
     mask_sizes: tuple[int, ...]
     samples_at_once: int
-    stem_size: int
+    stem_shape: tuple[int, ...]
     workspace: int
     last: nn.Linear
 

@@ -16,7 +16,13 @@ from torch.nn import functional
 from balent.errors import ConfigError
 from balent.models.base import BayesianModel, Folded, drop
 from balent.models.convolution import Convolution, pooled_patch_index
-from balent.posterior.cache import points_at_once
+
+TERMS_BYTES = 2 << 20
+"""Of the second convolution's terms at a time on a CPU: the second-level cache of a core. A
+constant, so that no bit depends on the machine's cache. On a GPU, OTHER_BYTES: few large kernels
+are faster there."""
+
+OTHER_BYTES = 256 << 20
 
 
 class CNN(BayesianModel):
@@ -64,7 +70,7 @@ class CNN(BayesianModel):
         self.hidden = nn.Linear(channels[-1] * maps[-1][0] * maps[-1][1], hidden)
         self.last = nn.Linear(hidden, n_classes, bias=last_bias)
         self.mask_sizes = (*channels, hidden)
-        self.stem_size = channels[0] * maps[1][0] * maps[1][1]
+        self.stem_shape = (channels[0], *maps[1])
         self._windows = maps[2][0] * maps[2][1]  # of the second block's pooling
 
     def stem(self, x: Tensor) -> Tensor:
@@ -86,8 +92,10 @@ class CNN(BayesianModel):
 
     @property
     def _points_at_once(self) -> int:
+        """A power of two, so that it divides a tile."""
         terms = 4 * self._windows * self.mask_sizes[0] * self.mask_sizes[1]
-        return points_at_once(4 * terms, self.last.weight.device)
+        points = (TERMS_BYTES if self.last.weight.is_cpu else OTHER_BYTES) // (4 * terms)
+        return 1 << max(0, points.bit_length() - 1)
 
     def fold(self, masks: list[Tensor]) -> Folded:
         """The second convolution is linear in its masked input: conv(m ⊙ r) = Σ_i m_i conv_i(r_i).

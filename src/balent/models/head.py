@@ -23,7 +23,7 @@ class Head(BayesianModel):
         self.hidden = nn.Linear(in_features, hidden)
         self.last = nn.Linear(hidden, n_classes, bias=last_bias)
         self.mask_sizes = (hidden,)
-        self.stem_size = hidden
+        self.stem_shape = (hidden,)
         self.workspace = 4 * hidden * (self.samples_at_once * n_classes + 2 * 1024)
 
     def stem(self, x: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ a pool from the stream at 0, so they depend on nothing else.
 
 Every computation has a shape that follows from its tile: 1,024 points, or for the last one as many
 as there are, filled up with zeros to a multiple of 128 (a full tile would double the work of small
-pools). Blocks of samples are merged in order. The memory budget says how many tiles are computed
-side by side, sharing folded weights, and changes no bit of a result.
+pools). Samples are added up in order, a block at a time. The memory budget says how many tiles are
+computed side by side, sharing folded weights, and changes no bit of a result.
 
 Axis letters: N points, K samples, C classes, D units before the last layer; n points of a tile.
 """
@@ -32,7 +32,7 @@ from torch.nn.functional import pad
 from balent.acquisition.base import Predictions
 from balent.errors import InputError, MemoryBudgetError
 from balent.models.base import BayesianModel, Folded
-from balent.posterior.cache import scratch_bytes
+from balent.posterior.accumulator import OTHER_BYTES, SCRATCH_BYTES, Accumulator
 from balent.posterior.moments import Moments
 from balent.streams import Streams
 
@@ -91,100 +91,125 @@ def mc_predict(
             len(rows),
             samples,
         )
-    n, d = len(rows), model.last.in_features
-    c = model.last.out_features
+    block = min(samples, model.samples_at_once)
+    held = _tiles_held(memory_budget, model, inputs, block, keep)
+    out = _outputs(model, len(rows), samples, keep, device)
+    call = _Call(model, inputs, samples, mask_scope, streams, stream_name, out)
+    for start in range(0, len(rows), held * TILE):
+        call.predict(start, rows[start : start + held * TILE], block)
+    return out
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The arguments of a call, and where its results go."""
+
+    model: BayesianModel
+    inputs: Points
+    samples: int
+    scope: str
+    streams: Streams
+    stream_name: str
+    out: Predictions
+
+    def predict(self, start: int, rows: Tensor, block_size: int) -> None:
+        """Predict consecutive tiles, the first of which starts at point ``start``, side by side."""
+        stems = _stems(self.model, self.inputs, rows)
+        tiles = [
+            _Tile(self, start + i, min(TILE, len(rows) - i), stems[i : i + TILE])
+            for i in range(0, len(rows), TILE)
+        ]
+        shared = self.masks(0) if self.scope == "pool" else None
+        for k in range(0, self.samples, block_size):
+            block = slice(k, min(k + block_size, self.samples))
+            network = self.fold(shared, block) if shared else None
+            for tile in tiles:
+                tile.add(block, network or tile.network(block))
+        for tile in tiles:
+            tile.write()
+
+    def masks(self, tile: int) -> list[Tensor]:
+        """Masks [K, units] from the stream of a tile."""
+        masks = self.model.draw_masks(self.samples, self.streams.torch(self.stream_name, tile))
+        return [mask.to(self.model.last.weight.device) for mask in masks]
+
+    def fold(self, masks: list[Tensor], block: slice) -> Folded:
+        return self.model.fold([mask[block] for mask in masks])
+
+
+class _Tile:
+    """A tile under way: its stem, its masks, and what its samples so far add up to."""
+
+    def __init__(self, call: _Call, first: int, size: int, stem: Tensor) -> None:
+        self.call, self.stem = call, stem  # [n, ...], n the size filled up
+        self.size, self.points = size, slice(first, first + size)
+        number = first // TILE
+        self.generator = call.streams.torch(call.stream_name, number)  # used under scope "point"
+        self.masks = call.masks(number) if call.scope == "batch" else None
+        n, c = len(stem), call.model.last.out_features
+        self.sums = Accumulator(c, n, stem.device) if call.out.moments else None
+        self.features = (
+            stem.new_zeros(n, call.model.last.in_features)
+            if call.out.features is not None
+            else None
+        )
+
+    def network(self, block: slice) -> Folded:
+        """The network with the tile's own masks of a block of samples."""
+        if self.masks is None:
+            return _dense(self.call.model, self.generator, block.stop - block.start)
+        return self.call.fold(self.masks, block)
+
+    def add(self, block: slice, network: Folded) -> None:
+        """Evaluate and take in a block of samples."""
+        out = self.call.out
+        logits, features = network(self.stem, out.features is not None)  # [S, C, n], [n, D]
+        if self.sums is not None:
+            self.sums.add(logits)
+        if out.samples is not None:
+            probs = logits.softmax(dim=1)[..., : self.size]  # [S, C, n]
+            out.samples[self.points, block] = probs.permute(2, 0, 1)
+        if self.features is not None and features is not None:
+            self.features += features
+
+    def write(self) -> None:
+        """Write what is known once all samples are in."""
+        out = self.call.out
+        if out.moments is not None and self.sums is not None:
+            moments = self.sums.moments()
+            for f in fields(Moments):
+                getattr(out.moments, f.name)[self.points] = getattr(moments, f.name)[: self.size]
+        if out.features is not None:
+            out.features[self.points] = self.features[: self.size] / self.call.samples
+
+
+def _outputs(
+    model: BayesianModel, n: int, samples: int, keep: Collection[str], device: torch.device
+) -> Predictions:
+    """Room for the results."""
+    c, d = model.last.out_features, model.last.in_features
     moments = None
     if "moments" in keep:
         shapes = [(n,) if f.name == "expected_entropy" else (n, c) for f in fields(Moments)]
         moments = Moments(*(torch.empty(s, dtype=torch.float64, device=device) for s in shapes))
-    out = Predictions(
+    return Predictions(
         n_points=n,
         moments=moments,
         samples=torch.empty(n, samples, c, device=device) if "samples" in keep else None,
         features=torch.empty(n, d, device=device) if "features" in keep else None,
     )
-    block_size = min(samples, model.samples_at_once)
-    blocks = [slice(k, min(k + block_size, samples)) for k in range(0, samples, block_size)]
-    held = _tiles_held(memory_budget, model, inputs, rows, block_size, keep)
-
-    def draw(generator: torch.Generator) -> list[Tensor]:
-        return [mask.to(device) for mask in model.draw_masks(samples, generator)]
-
-    pool_masks = draw(streams.torch(stream_name, 0)) if mask_scope == "pool" else None
-    for start in range(0, n, held * TILE):
-        tiles = []
-        for first in range(start, min(start + held * TILE, n), TILE):
-            part = rows[first : first + TILE]
-            generator = streams.torch(stream_name, first // TILE)
-            masks = draw(generator) if mask_scope == "batch" else None
-            tiles.append(_Tile(first, len(part), _stem(model, inputs, part), generator, masks))
-        for block in blocks:
-            shared = _fold(model, pool_masks, block) if pool_masks else None
-            for tile in tiles:
-                network = shared or tile.network(model, block)
-                tile.add(block, *network(tile.stem, "features" in keep), out)
-        for tile in tiles:
-            tile.write(samples, out)
-    return out
 
 
-@dataclass
-class _Tile:
-    """A run of points under way: what it sees, and what its samples so far add up to."""
-
-    first: int
-    size: int
-    stem: Tensor  # [n, ...], n the size filled up
-    generator: torch.Generator
-    masks: list[Tensor] | None  # [K, units] each, if the points share masks of their own
-    moments: Moments | None = None
-    features: Tensor | None = None  # [n, D], the sum over samples
-
-    def network(self, model: BayesianModel, block: slice) -> Folded:
-        """The network with the tile's masks of a block of samples."""
-        if self.masks is None:
-            return _dense(model, self.generator, block.stop - block.start)
-        return _fold(model, self.masks, block)
-
-    def add(
-        self, block: slice, logits_k_c_n: Tensor, features: Tensor | None, out: Predictions
-    ) -> None:
-        """Take in a block of samples."""
-        if out.moments is not None:
-            moments = Moments.from_logits(logits_k_c_n)
-            self.moments = (
-                self.moments.merge(block.start, moments, block.stop - block.start)
-                if self.moments
-                else moments
-            )
-        if out.samples is not None:
-            probs = logits_k_c_n.softmax(dim=1)[..., : self.size]  # [S, C, n]
-            out.samples[self.first : self.first + self.size, block] = probs.permute(2, 0, 1)
-        if features is not None:
-            self.features = features if self.features is None else self.features + features
-
-    def write(self, samples: int, out: Predictions) -> None:
-        """Write the means over all samples."""
-        points = slice(self.first, self.first + self.size)
-        if out.moments is not None:
-            for f in fields(Moments):
-                getattr(out.moments, f.name)[points] = getattr(self.moments, f.name)[: self.size]
-        if out.features is not None and self.features is not None:
-            out.features[points] = self.features[: self.size] / samples
-
-
-def _fold(model: BayesianModel, masks: list[Tensor], block: slice) -> Folded:
-    return model.fold([mask[block] for mask in masks])
-
-
-def _stem(model: BayesianModel, inputs: Points, rows: Tensor) -> Tensor:
-    """The stem of a tile, [n, ...], filled up with the stem of zeros to a multiple of PASS."""
-    parts = []
-    for part in rows.split(_pass(inputs)):
-        x = inputs.gather(part)
-        x = pad(x, (0, 0) * (x.dim() - 1) + (0, -len(x) % PASS))
-        parts.append(model.stem(x))
-    return torch.cat(parts)
+def _stems(model: BayesianModel, inputs: Points, rows: Tensor) -> Tensor:
+    """The stems of consecutive tiles, followed by stems of zeros up to a multiple of PASS."""
+    stems = torch.empty(-(-len(rows) // PASS) * PASS, *model.stem_shape, device=rows.device)
+    step = _pass(inputs)
+    for i in range(0, len(rows), step):
+        x = inputs.gather(rows[i : i + step])
+        if len(x) % PASS:
+            x = pad(x, (0, 0) * (x.dim() - 1) + (0, -len(x) % PASS))
+        stems[i : i + len(x)] = model.stem(x)
+    return stems
 
 
 def _pass(inputs: Points) -> int:
@@ -213,17 +238,19 @@ def _tiles_held(
     budget: int,
     model: BayesianModel,
     inputs: Points,
-    rows: Tensor,
     block_size: int,
     keep: Collection[str],
 ) -> int:
     """How many tiles fit the budget; raises MemoryBudgetError when none does."""
     c, d = model.last.out_features, model.last.in_features
-    moments = 8 * (4 * c + 1) if "moments" in keep else 0  # bytes per point
-    tile = TILE * (4 * model.stem_size + moments + 4 * d * ("features" in keep))
-    block = TILE * block_size * 4 * c * (2 if "samples" in keep else 1)
-    rest = block + 3 * TILE * moments + scratch_bytes(model.last.weight.device) + model.workspace
-    rest += 4 * (TILE * model.stem_size + _pass(inputs) * math.prod(inputs.shape))
+    stem = 4 * math.prod(model.stem_shape)  # bytes per point, as the following three
+    sums = 8 * (5 * c + 1) if "moments" in keep else 0
+    features = 4 * d if "features" in keep else 0
+    block = 4 * c * block_size * (2 if "samples" in keep else 1)
+    tile = TILE * (stem + sums + features)
+    scratch = SCRATCH_BYTES if model.last.weight.is_cpu else OTHER_BYTES
+    rest = TILE * (block + sums + features) + scratch + model.workspace
+    rest += _pass(inputs) * (stem + 4 * math.prod(inputs.shape))
     if budget < rest + tile:
         raise MemoryBudgetError(
             f"memory_budget is {budget / 2**20:.0f} MiB, below the "
