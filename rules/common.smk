@@ -199,7 +199,7 @@ def report_context(name):
     scenarios = {s for i in items.values() for s in i.get("scenarios", ())}
     methods = {m for i in items.values() for m in i.get("methods", ())}
     pick = lambda table, names: {key: table[key] for key in table if key in names}
-    used = {settings.get("features") for settings in pick(S.scenarios, scenarios).values()}
+    used = {feature_set(settings) for settings in pick(S.scenarios, scenarios).values()}
     return json.dumps(
         {
             "scale": S.scale,
@@ -209,8 +209,21 @@ def report_context(name):
             "seeds": S.seeds,
             "features": pick(S.features, used),
             "items": items,
+            "probes": report_probes() if whole else {},
         }
     )
+
+
+def feature_set(settings):
+    """The features that a scenario's networks see, or whose encoder they start from; or None."""
+    return settings.get("features") or settings["model"].get("encoder", {}).get("features")
+
+
+def report_probes():
+    """The linear probe of every feature set that the reports' scenarios use."""
+    shown = {s for item in S.reports.values() for s in item.get("scenarios", ())}
+    sets = {feature_set(S.scenarios[s]) for s in shown if s in S.scenarios} - {None}
+    return {name: f"data/features/{S.scale}/{name}/probe.json" for name in sorted(sets)}
 
 
 def report_inputs(name):
@@ -220,6 +233,7 @@ def report_inputs(name):
         others = {n: i for n, i in S.reports.items() if i["kind"] != "index"}
         runs = [path.replace("history.csv", "run.json") for path in all_histories()]
         captions = [f"reports/captions/{n}.rst" for n in others]
-        return report_outputs(others) + [c for c in captions if Path(c).exists()] + runs
+        found = [c for c in captions if Path(c).exists()]
+        return report_outputs(others) + found + runs + list(report_probes().values())
     reference = [f"data/reference/{item['reference']['table']}.csv"] if "reference" in item else []
     return item_histories(item) + reference

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import balent
 from balent.acquisition import catalog
-from balent.config import read_yaml, resolve
-from balent.errors import one_line_errors
+from balent.config import SCALES, Settings, read_yaml, resolve
+from balent.errors import ConfigError, one_line_errors
+
+CONFIG, SCHEMA = Path("config.yaml"), "config.schema.yaml"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -19,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     methods = commands.add_parser("methods", help="list the acquisition functions")
     methods.set_defaults(run=list_methods)
     check = commands.add_parser("check", help="check a configuration and say what it defines")
-    check.add_argument("config", nargs="?", type=Path, default=Path("config.yaml"))
+    check.add_argument("config", nargs="?", type=Path, default=CONFIG)
     check.set_defaults(run=check_config)
     args = parser.parse_args(argv)
     with one_line_errors():
@@ -40,13 +44,48 @@ def list_methods(args: argparse.Namespace) -> None:
 
 
 def check_config(args: argparse.Namespace) -> None:
-    """Validate a configuration file with the schema beside it, and print what it defines."""
-    settings = resolve(
-        read_yaml(args.config), read_yaml(args.config.with_name("config.schema.yaml"))
-    )
-    print(f"{args.config}: valid; scale {settings.scale}, seeds {list(settings.seeds)}")
-    print(f"scenarios: {', '.join(settings.scenarios)}")
-    if settings.undefined:
-        print(f"not defined at this scale: {', '.join(settings.undefined)}")
-    print(f"methods: {', '.join(settings.methods)}")
-    print(f"reports: {', '.join(settings.reports)}")
+    """Check a configuration at all scales and print what each defines.
+
+    A file without scenarios of its own is laid over ./config.yaml, as Snakemake does.
+    """
+    config, name = read_yaml(args.config), str(args.config)
+    schema = read_yaml(schema_file(args.config))
+    if "scenarios" not in config and args.config.resolve() != CONFIG.resolve():
+        config, name = laid_over(read_yaml(CONFIG), config), f"{args.config} over {CONFIG}"
+    chosen = resolve(config, schema)
+    found = {chosen.scale: chosen}
+    for scale in SCALES:
+        if scale not in found:
+            found[scale] = resolve(config | {"scale": scale}, schema, every_budget=False)
+    print(f"{name}: valid; scale {chosen.scale}, seeds {list(chosen.seeds)}")
+    for settings in found.values():
+        print(f"{settings.scale}: {contents(settings)}")
+    print(f"methods: {', '.join(chosen.methods)}")
+    print(f"reports: {', '.join(chosen.reports)}")
+
+
+def contents(settings: Settings) -> str:
+    """The scenarios and feature sets that a scale defines, and the scenarios that it does not."""
+    parts: dict[str, Mapping[str, Any]] = {
+        "scenarios": settings.scenarios,
+        "features": settings.features,
+        "not defined": settings.undefined,
+    }
+    return "; ".join(f"{name} {', '.join(found)}" for name, found in parts.items() if found)
+
+
+def schema_file(config: Path) -> Path:
+    """The schema beside the file, else beside ./config.yaml, else of the project's checkout."""
+    checkout = Path(balent.__file__).resolve().parents[2]
+    for path in (config.with_name(SCHEMA), CONFIG.with_name(SCHEMA), checkout / SCHEMA):
+        if path.is_file():
+            return path
+    raise ConfigError(f"{config}: no {SCHEMA} beside it; run this in the project's folder")
+
+
+def laid_over(base: Any, overlay: Any) -> Any:
+    """Snakemake's --configfile: mappings merge key by key, anything else replaces."""
+    if not isinstance(overlay, Mapping):
+        return overlay
+    base = base if isinstance(base, Mapping) else {}
+    return {**base, **{key: laid_over(base.get(key), value) for key, value in overlay.items()}}

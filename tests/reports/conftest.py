@@ -23,5 +23,13 @@ def context(histories) -> ReportContext:
         seeds=(0, 1, 2),
         histories=histories,
         reference_folder=REFERENCE,
-        features={"simclr": {"title": "SimCLR", "data": "digits", "image_size": 8}},
+        features={
+            "simclr": {
+                "title": "SimCLR",
+                "data": "digits",
+                "seed": 0,
+                "simclr": {"encoder": {"name": "narrow_resnet", "stem": "small"}},
+                "probe": {"references": ["pixels", "random"]},
+            }
+        },
     )

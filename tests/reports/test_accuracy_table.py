@@ -90,9 +90,46 @@ def test_one_seed_has_neither_sd_nor_interval_nor_verdict(paper):
     assert table.loc["bald", "verdict"] == ""
 
 
-def test_the_paper_s_numbers_stand_at_paper_scale_alone(small, paper):
-    columns = ["paper_mean", "paper_sd", "paper_status", "difference", "verdict"]
-    assert rows(ITEM, small)[columns].isna().all(axis=None)
+PAPER = ["paper_mean", "paper_sd", "paper_status", "difference", "verdict"]
+
+
+def test_the_paper_s_numbers_do_not_stand_beside_digits(small):
+    assert rows(ITEM, small)[PAPER].isna().all(axis=None)
+
+
+def test_at_cpu_scale_the_paper_s_numbers_stand_without_a_verdict(paper, tmp_path):
+    cpu = replace(paper, scale="cpu")
+    item = ITEM | {"budgets": {"cpu": {"full_dropout": [50]}}}
+    row = rows(item, cpu).loc["bald"]
+    assert (row["paper_mean"], row["paper_sd"]) == (82.6, 1.3)
+    assert row["difference"] == pytest.approx(89 - 82.6)
+    assert row["verdict"] == ""
+    write(item, cpu, tmp_path / "table1")
+    text = (tmp_path / "table1.md").read_text()
+    assert "| BALD | +6.4 |" in text
+    assert text.splitlines()[-1].startswith("At cpu scale pool and settings are reduced, so no ver")
+    assert "Welch" not in text
+
+
+def test_numbers_read_back_from_the_file_say_the_same(paper, tmp_path):
+    """An empty verdict comes back from CSV as a missing value."""
+    one = replace(paper, histories=fixed(seeds=1))
+    write(ITEM, one, tmp_path / "table1")
+    again = pd.read_csv(tmp_path / "table1.csv").astype({"n_labelled": "Int64", "n": "Int64"})
+    assert [grid.rows for _, grid in grids(again)] == [
+        grid.rows for _, grid in grids(accuracy_table(ITEM, one))
+    ]
+
+
+def test_a_size_that_the_paper_lacks_is_blank(paper):
+    item = ITEM | {"budgets": {"paper": {"full_dropout": [50, 80]}}}
+    table = accuracy_table(item, paper).set_index(["method", "n_labelled"])
+    assert table.loc[("random", 50), "verdict"] == "agrees"
+    assert table.loc[("random", 80), PAPER].isna().all()
+    assert table.loc[("random", 80), "mean"] == pytest.approx(95.0)
+
+
+def test_the_paper_s_numbers_stand_beside_ours(paper):
     row = rows(ITEM, paper).loc["random"]
     assert (row["paper_mean"], row["paper_sd"]) == (78.6, 4.9)
     assert row["difference"] == pytest.approx(0.4)
@@ -117,7 +154,7 @@ def test_a_cell_that_was_not_run_says_so(paper):
 @pytest.mark.parametrize(
     "changes", [{"data": "fashion_mnist"}, {"features": "simclr32"}, {"copies": 3}]
 )
-def test_no_verdict_where_data_or_features_differ(paper, changes):
+def test_none_of_the_paper_s_numbers_where_data_or_features_differ(paper, changes):
     scenario = paper.scenarios["full_dropout"] | changes
     item = {**ITEM, "reference": {**ITEM["reference"]}}
     expected = {"dataset": "MNIST", "data": "mnist", "features": None, "copies": 1}
@@ -125,8 +162,29 @@ def test_no_verdict_where_data_or_features_differ(paper, changes):
     same = rows(item, paper).loc["random"]
     other = rows(item, replace(paper, scenarios={"full_dropout": scenario})).loc["random"]
     assert same["verdict"] == "agrees"
-    assert other["paper_mean"] == 78.6
-    assert other[["difference", "verdict"]].isna().all()
+    assert other[PAPER].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "named", "shown"),
+    [
+        ("imagenet", {"features": None}, True),
+        ("imagenet", {"model.encoder.pretrained": "imagenet"}, True),
+        ("simclr", {"model.encoder.pretrained": "imagenet"}, False),
+        ("simclr", {"features": None}, False),
+        ("simclr", {"features": "simclr32"}, True),
+        ("imagenet", {"model.encoder.pretrained.weights": "imagenet"}, False),
+    ],
+)
+def test_settings_inside_others_are_compared(paper, pretrained, named, shown):
+    encoder = {"name": "resnet18", "pretrained": pretrained}
+    encoder |= {"features": "simclr32"} if pretrained == "simclr" else {}
+    scenario = settings("Backbone", model={"family": "backbone", "encoder": encoder})
+    columns = {"full_dropout": {"dataset": "MNIST", **named}}
+    item = ITEM | {"reference": ITEM["reference"] | {"columns": columns}}
+    row = rows(item, replace(paper, scenarios={"full_dropout": scenario})).loc["random"]
+    assert pd.notna(row["paper_mean"]) == shown
+    assert row["features"] == ("simclr32" if pretrained == "simclr" else None)
 
 
 def test_an_undefined_scenario_says_so(small):
@@ -164,10 +222,22 @@ def test_an_absent_chain_is_named(small):
         accuracy_table(ITEM | {"methods": ["entropy"]}, small)
 
 
-def test_a_reference_that_is_not_in_the_table_is_refused(paper):
-    item = ITEM | {"reference": ITEM["reference"] | {"rows": {"bald": "BULD"}}}
-    with pytest.raises(ConfigError, match="table1 has no cell 'BULD', 'MNIST/50'"):
-        accuracy_table(item, paper)
+@pytest.mark.parametrize("scale", ["small", "paper"])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rows": {"bald": "BULD"}}, r"table1 has no row 'BULD' \(allowed: Random, "),
+        (
+            {"columns": {"full_dropout": {"dataset": "MNIST/50"}}},
+            r"table1 has no data set 'MNIST/50' \(allowed: MNIST, ",
+        ),
+    ],
+)
+def test_a_name_that_is_not_in_the_paper_s_table_is_refused(small, scale, changes, message):
+    item = ITEM | {"reference": ITEM["reference"] | changes}
+    with pytest.raises(ConfigError, match=message) as error:
+        accuracy_table(item, replace(small, scale=scale))
+    assert "\n" not in str(error.value)
 
 
 def test_files(small, tmp_path):

@@ -1,9 +1,11 @@
 """The table of settings is what is run."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
+from balent.config import read_yaml, resolve
 from balent.reports.configuration_table import (
     OUR_COLUMNS,
     PAPER_COLUMNS,
@@ -13,6 +15,7 @@ from balent.reports.configuration_table import (
 
 from .synthetic import SCENARIOS, settings
 
+ROOT = Path(__file__).parents[2]
 ITEM = {"kind": "configuration_table", "title": "Table 2", "scenarios": list(SCENARIOS)}
 
 
@@ -49,8 +52,7 @@ def test_features_copies_and_augmentation(context):
     features = {
         "simclr": {
             "title": "SimCLR",
-            "image_size": 224,
-            "encoder": {"name": "resnet50", "stem": "imagenet"},
+            "simclr": {"encoder": {"name": "resnet50", "stem": "imagenet"}, "image_size": 224},
         }
     }
     head = settings(
@@ -65,7 +67,12 @@ def test_features_copies_and_augmentation(context):
         data="tiny_imagenet",
         model={
             "family": "backbone",
-            "encoder": {"name": "narrow_resnet", "stem": "small", "pretrained": "simclr"},
+            "encoder": {
+                "name": "narrow_resnet",
+                "stem": "small",
+                "pretrained": "simclr",
+                "features": "simclr32",
+            },
             "hidden": 2048,
             "dropout": 0.2,
             "last_bias": True,
@@ -83,14 +90,30 @@ def test_features_copies_and_augmentation(context):
     assert rows.loc["Redundant", "Dataset"] == "3×CIFAR-100"
     assert rows.loc["Redundant", "Backbone"] == "ResNet-50 (fixed)"
     assert rows.loc["Redundant", "Image size"] == "224 × 224"
-    assert rows.loc["Redundant", "Features"] == "SimCLR"
+    assert rows.loc["Redundant", "Features"] == "simclr"
     assert rows.loc["Redundant", "Weights of a round"] == "fresh"
     assert rows.loc["Backbone", "Backbone"] == "Narrow ResNet (small stem, simclr weights)"
     assert rows.loc["Backbone", "Image size"] == "64 × 64"
+    assert rows.loc["Backbone", "Features"] == "simclr32"
     assert rows.loc["Backbone", "Augmentation"] == "crop 0.2–1.0, flip"
     assert rows.loc["Backbone", "Weights of a round"] == "of the round before"
     assert rows.loc["Backbone", "Last-layer bias"] == "yes"
     assert rows.loc["Backbone", "Test"] == "first 2,000 points, 20 samples"
+
+
+def test_the_shipped_configuration_at_paper_scale(context):
+    shipped = resolve(
+        read_yaml(ROOT / "config.yaml") | {"scale": "paper"}, read_yaml(ROOT / "config.schema.yaml")
+    )
+    shipped = replace(context, scenarios=shipped.scenarios, features=shipped.features)
+    names = ["full_dropout", "fixed_features", "pretrained_backbone"]
+    frame = configuration_table({"scenarios": names}, shipped)
+    columns = ["Dataset", "K", "K_tot", "Backbone", "Image size", "Features"]
+    assert [tuple(row) for row in frame[columns].itertuples(index=False)] == [
+        ("MNIST", 1, 300, "CNN", "28 × 28", "none"),
+        ("CIFAR-100", 500, 30_000, "ResNet-50 (fixed)", "224 × 224", "simclr"),
+        ("SVHN", 2500, 30_000, "ResNet-18 (imagenet weights)", "32 × 32", "none"),
+    ]
 
 
 def test_a_user_s_own_data_set_goes_by_its_name(context):

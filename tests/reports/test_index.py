@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from balent.errors import DataError
+from balent.reports.job import write_report
 from balent.reports.kinds import KINDS
 from balent.reports.runs import load_runs
 
@@ -25,6 +26,13 @@ ITEMS = {
     "figure3": {"kind": "curves", "title": "Figure 3", "metric": "accuracy", **COMMON},
     "table2": {"kind": "configuration_table", "title": "Table 2", "scenarios": list(SCENARIOS)},
     "index": {"kind": "index", "title": "Results <& more>"},
+}
+PROBE = {
+    "settings": {"max_iter": 1000},
+    "accuracy": {
+        "pixels": {"train": 1.0, "test": 0.9012, "iterations": 1000, "converged": False},
+        "features": {"train": 1.0, "test": 0.9688, "iterations": 120, "converged": True},
+    },
 }
 RUN = {
     "rounds": 11,
@@ -65,7 +73,9 @@ def page(context, tmp_path_factory) -> Page:
     for method in METHODS:
         (tmp_path / f"{method}.json").write_text(json.dumps(RUN))
         files.append(("full_dropout", method, 0, tmp_path / f"{method}.json"))
-    full = replace(context, items=ITEMS, folder=tmp_path, runs=load_runs(files))
+    (tmp_path / "probe.json").write_text(json.dumps(PROBE))
+    probes = {"simclr": str(tmp_path / "probe.json")}
+    full = replace(context, items=ITEMS, folder=tmp_path, runs=load_runs(files), probes=probes)
     for name, item in ITEMS.items():
         KINDS[item["kind"]].load()(item, full, tmp_path / name)
     return Page((tmp_path / "index.html").read_text(encoding="utf-8"))
@@ -73,7 +83,8 @@ def page(context, tmp_path_factory) -> Page:
 
 def test_every_item_has_a_section_and_a_link(page):
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
-    assert sections == ["table1", "table1_paired", "figure3", "table2", "runs", "configuration"]
+    items = ["table1", "table1_paired", "figure3", "table2"]
+    assert sections == [*items, "features", "runs", "configuration"]
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
     assert links == [f"#{section}" for section in sections]
     assert not page.open
@@ -94,7 +105,7 @@ def test_it_is_accessible_and_fits_a_phone(page):
     assert "BalEntAcq" in image["alt"]
     assert "Backbone + Augmentation" in image["alt"]
     tables = sum(tag == "table" for tag, _ in page.tags)
-    assert tables == sum(tag == "caption" for tag, _ in page.tags) == 5
+    assert tables == sum(tag == "caption" for tag, _ in page.tags) == 6
     assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
     assert ("html", {"lang": "en"}) in page.tags
     assert any(attributes.get("name") == "viewport" for _, attributes in page.tags)
@@ -113,6 +124,44 @@ def test_it_says_scale_numbers_settings_and_runs(page, context):
     assert "21 seconds of training" in page.text  # 7 chains of 3 s
     assert "<td>300</td>" in page.text
     assert "<li>balent 0.1.0 (abc), Python 3.11.2, torch 2.13.0, numpy 2.4.0</li>" in page.text
+
+
+def test_probes_of_the_feature_sets(page):
+    cells = ["Narrow ResNet (small stem)", "96.9", "90.1 (not converged)", ""]
+    row = "".join(f"<td>{cell}</td>" for cell in cells)
+    assert f'<tr><th scope="row">simclr</th>{row}</tr>' in page.text
+    assert '<th scope="col">random encoder</th>' in page.text
+
+
+def small_page(tmp_path, **fields) -> str:
+    """An index without other items, as the workflow asks for it."""
+    description = {"scale": "small", "scenarios": {}, "undefined": {}, "methods": {}, "seeds": [0]}
+    description |= {"items": {"index": ITEMS["index"]}, **fields}
+    write_report("index", json.dumps(description), tmp_path, tmp_path / "index")
+    return (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_probes_come_with_the_description(context, tmp_path):
+    path = tmp_path / "probe.json"
+    path.write_text(json.dumps(PROBE))
+    probes = {"simclr": str(path)}
+    assert "<td>96.9</td>" in small_page(tmp_path, features=context.features, probes=probes)
+
+
+def test_a_feature_set_without_a_probe_is_blank_and_none_say_so(context, tmp_path):
+    assert "small stem)</td><td></td><td></td><td></td>" in small_page(
+        tmp_path, features=context.features
+    )
+    assert "<p>No feature sets.</p>" in small_page(tmp_path)
+
+
+@pytest.mark.parametrize("record", [{}, [], {"accuracy": {"features": {}}}, {"accuracy": 1}])
+def test_a_wrong_probe_record_is_refused_in_one_line(context, tmp_path, record):
+    path = tmp_path / "probe.json"
+    path.write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"probe\.json: is not a probe record") as error:
+        small_page(tmp_path, features=context.features, probes={"simclr": str(path)})
+    assert "\n" not in str(error.value)
 
 
 def test_a_run_record_that_lacks_an_entry_is_refused_in_one_line(tmp_path):

@@ -7,9 +7,13 @@ import sys
 import pytest
 
 from balent.errors import ConfigError
-from balent.reports.kinds import KINDS, check, outputs
+from balent.reports.kinds import KINDS, REFERENCE_TABLES, check, outputs
 
-ITEM = {"kind": "paired", "title": "Paired", "scenarios": ["a"], "methods": ["random"]}
+from .synthetic import REFERENCE as FOLDER
+
+ITEM = {"kind": "paired", "title": "Paired", "scenarios": ["a"], "methods": ["random", "bald"]}
+REFERENCE = {"table": "table1", "rows": {"bald": "BALD"}, "columns": {"a": {"dataset": "MNIST"}}}
+TABLE = ITEM | {"kind": "accuracy_table", "budgets": {}, "reference": REFERENCE}
 
 
 def printed(code: str) -> str:
@@ -56,6 +60,12 @@ def test_outputs_keep_dots_and_folders():
 
 def test_a_right_item_passes():
     assert check("t", ITEM) is KINDS["paired"]
+    assert check("t", TABLE) is KINDS["accuracy_table"]
+    assert check("t", TABLE | {"methods": ["bald"]}) is KINDS["accuracy_table"]
+
+
+def test_the_tables_of_results_are_those_of_the_folder():
+    assert set(REFERENCE_TABLES) == {p.stem for p in FOLDER.glob("*.csv")} - {"table8_complexity"}
 
 
 @pytest.mark.parametrize(
@@ -64,9 +74,33 @@ def test_a_right_item_passes():
         ({"kind": "pie"}, r"reports\.t\.kind: unknown kind 'pie' \(allowed: accuracy_table, "),
         ({"metric": "nll"}, r"reports\.t\.metric: an item of kind paired has no such key"),
         ({"kind": "curves"}, r"reports\.t: an item of kind curves needs the key metric"),
+        ({"methods": ["bald"]}, r"reports\.t\.methods: .* compares with 'random'; add it"),
+        ({"methods": ["random"]}, r"reports\.t\.methods: .* has only 'random'; add a method"),
+        ({"methods": ["random", "bald", "bald"]}, r"reports\.t\.methods: 'bald' appears twice"),
+        ({"scenarios": ["a", "b", "a"]}, r"reports\.t\.scenarios: 'a' appears twice"),
     ],
 )
 def test_a_wrong_item_is_refused_in_one_line(changes, message):
     with pytest.raises(ConfigError, match=message) as error:
         check("t", ITEM | changes)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("table1", r"must have the keys table, rows, columns and no others \(has: 'table1'\)"),
+        ({"table": "table1", "rows": {}}, r"must have the keys .* \(has: table, rows\)"),
+        (REFERENCE | {"cells": {}}, r"must have the keys .* \(has: table, rows, columns, cells\)"),
+        (REFERENCE | {"table": "table2"}, r"\.table: unknown table 'table2' \(allowed: table1, "),
+        (REFERENCE | {"table": ["table1"]}, r"\.table: unknown table \['table1'\]"),
+        (REFERENCE | {"rows": ["BALD"]}, r"\.rows: must be a mapping, not \['BALD'\]"),
+        (REFERENCE | {"columns": None}, r"\.columns: must be a mapping, not None"),
+        (REFERENCE | {"columns": {"a": "MNIST"}}, r"\.columns\.a: must be a mapping with the key "),
+        (REFERENCE | {"columns": {"a": {"data": "mnist"}}}, r"\.columns\.a: .* key dataset"),
+    ],
+)
+def test_a_wrong_reference_is_refused_in_one_line(reference, message):
+    with pytest.raises(ConfigError, match=r"reports\.t\.reference.*" + message) as error:
+        check("t", TABLE | {"reference": reference})
     assert "\n" not in str(error.value)

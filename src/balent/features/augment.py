@@ -24,7 +24,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from balent.errors import ConfigError, InputError
+from balent.errors import InputError
+from balent.features import augment_spec
 
 Augmentation = Callable[[Tensor, Generator], Tensor]
 
@@ -34,24 +35,17 @@ CROP_ATTEMPTS = 10  # boxes drawn per image; if none fits the image, the whole i
 BLUR_SIGMA = (0.1, 2.0)  # pixels
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
-KEYS = {
-    "crop": "null or [smallest, largest] share of the area, 0 < smallest <= largest <= 1",
-    "flip": "true or false",
-    "jitter": "a strength in [0, 1] (0 is off)",
-    "greyscale": "a probability in [0, 1] (0 is off)",
-    "blur": "a probability in [0, 1] (0 is off)",
-}
-
 
 def build_augmentation(spec: dict[str, Any]) -> Augmentation:
     """The augmentation that ``spec`` describes: a function (images, generator) -> images.
 
-    Keys (KEYS says what each may be; an absent key is off): crop, flip, jitter, greyscale, blur;
-    for example ``{crop: [0.08, 1.0], flip: true, jitter: 0.5, greyscale: 0.2, blur: 0.0}``.
+    Keys (augment_spec.KEYS says what each may be; an absent key is off): crop, flip, jitter,
+    greyscale, blur; for example
+    ``{crop: [0.08, 1.0], flip: true, jitter: 0.5, greyscale: 0.2, blur: 0.0}``.
     Raises ConfigError for another key or value; the function raises InputError for anything but
     floating [B, 1 or 3, H, W]. With everything off it returns its argument.
     """
-    _check(spec)
+    augment_spec.check(spec)
     crop, strength = spec.get("crop"), spec.get("jitter", 0.0)
     grey, blurred = spec.get("greyscale", 0.0), spec.get("blur", 0.0)
 
@@ -199,27 +193,3 @@ def _chosen(x: Tensor, probability: float, generator: Generator) -> Tensor:
 
 def _per_image(values: Tensor) -> Tensor:
     return values.view(-1, 1, 1, 1)
-
-
-def _check(spec: dict[str, Any]) -> None:
-    """Raise ConfigError for the first key or value of ``spec`` that is not allowed."""
-    for key, value in spec.items():
-        if key not in KEYS:
-            raise ConfigError(f"augmentation: unknown key {key!r}; allowed are {', '.join(KEYS)}")
-        if key == "crop":
-            good = value is None or (
-                isinstance(value, list | tuple)
-                and len(value) == 2
-                and all(_is_number(side) for side in value)
-                and 0 < value[0] <= value[1] <= 1
-            )
-        elif key == "flip":
-            good = isinstance(value, bool)
-        else:
-            good = _is_number(value) and 0 <= value <= 1
-        if not good:
-            raise ConfigError(f"augmentation: {key} is {value!r}, but must be {KEYS[key]}")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -8,7 +8,7 @@ residual networks) from He's, as torchvision does. The global random state is no
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,25 +20,11 @@ from balent.models.base import BayesianModel
 from balent.models.cnn import CNN
 from balent.models.head import Head
 from balent.models.narrow_resnet import NarrowResNet
-from balent.models.resnet import STEMS, ResNetEncoder
+from balent.models.resnet import ResNetEncoder
+from balent.models.spec import ENCODERS, FAMILIES, ORIGIN, STEMS, choice, settings_of
 
 Encoder = NarrowResNet | ResNetEncoder
 """Images [n, C, H, W] → features [n, out_features]."""
-
-FAMILIES = {
-    "cnn": ("channels", "kernels", "hidden", "dropout", "last_bias"),
-    "head": ("hidden", "dropout", "last_bias"),
-    "backbone": ("encoder", "hidden", "dropout", "last_bias"),
-}
-ENCODERS = {
-    "narrow_resnet": ("stem", "width", "blocks"),
-    "resnet18": ("stem",),
-    "resnet50": ("stem",),
-}
-"""The keys of each specification, all required, beside ``family`` or ``name``."""
-
-ORIGIN = ("pretrained", "features")
-"""Keys of an encoder that say where the caller's weights come from; nothing is built from them."""
 
 
 def build_model(
@@ -59,8 +45,8 @@ def build_model(
 
     Raises ConfigError for what is not allowed, DataError for weights that do not fit.
     """
-    family = _choice("model.family", spec.get("family"), FAMILIES)
-    settings = _settings("model", spec, "family", FAMILIES[family])
+    family = choice("model.family", spec.get("family"), FAMILIES)
+    settings = settings_of("model", spec, "family", FAMILIES[family])
     model: BayesianModel
     with torch.device("meta"):
         if family == "cnn":
@@ -112,42 +98,18 @@ def load_encoder(encoder: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def _encoder(spec: Mapping[str, Any], input_shape: Sequence[int]) -> Encoder:
-    name = _choice("encoder.name", spec.get("name"), ENCODERS)
-    settings = _settings("encoder", spec, "name", ENCODERS[name], ORIGIN)
+    name = choice("encoder.name", spec.get("name"), ENCODERS)
+    settings = settings_of("encoder", spec, "name", ENCODERS[name], ORIGIN)
     if len(input_shape) != 3:
         raise ConfigError(
             f"encoder {name}: inputs have shape {tuple(input_shape)}; give images [C, H, W]"
         )
     if name == "narrow_resnet":
-        _choice("encoder.stem of narrow_resnet", settings.pop("stem"), ("small",))
+        choice(f"encoder.stem of {name}", settings.pop("stem"), STEMS[name])
         return NarrowResNet(input_shape[0], **settings)
     if input_shape[0] not in (1, 3):
         raise ConfigError(f"encoder {name}: images have {input_shape[0]} channels; allowed: 1, 3")
-    return ResNetEncoder(name, _choice("encoder.stem", settings["stem"], STEMS))
-
-
-def _choice(what: str, value: Any, allowed: Collection[str]) -> str:
-    if value not in allowed:
-        raise ConfigError(f"{what} is {value!r}; allowed: {', '.join(allowed)}")
-    return value
-
-
-def _settings(
-    what: str,
-    spec: Mapping[str, Any],
-    kind: str,
-    keys: Sequence[str],
-    ignored: Sequence[str] = (),
-) -> dict[str, Any]:
-    """The values of ``keys``; raises ConfigError when the specification has others."""
-    given = [key for key in spec if key != kind and key not in ignored]
-    for key in (*keys, *given):
-        if (key in keys) != (key in given):
-            problem = "is missing" if key in keys else "is unknown"
-            raise ConfigError(
-                f"{what}.{key} {problem}; {what}.{kind} {spec[kind]} has {', '.join(keys)}"
-            )
-    return {key: spec[key] for key in keys}
+    return ResNetEncoder(name, choice("encoder.stem", settings["stem"], STEMS[name]))
 
 
 def _initialise(model: nn.Module, generator: torch.Generator) -> None:

@@ -146,13 +146,9 @@ class _Tile:
         number = first // TILE
         self.generator = call.streams.torch(call.stream_name, number)  # used under scope "point"
         self.masks = call.masks(number) if call.scope == "batch" else None
-        n, c = len(stem), call.model.last.out_features
-        self.sums = Accumulator(c, n, stem.device) if call.out.moments else None
-        self.features = (
-            stem.new_zeros(n, call.model.last.in_features)
-            if call.out.features is not None
-            else None
-        )
+        n, c, d = len(stem), call.model.last.out_features, call.model.last.in_features
+        self.sums = Accumulator(c, n, stem.device) if call.out.moments is not None else None
+        self.features = stem.new_zeros(0 if call.out.features is None else n, d)
 
     def network(self, block: slice) -> Folded:
         """The network with the tile's own masks of a block of samples."""
@@ -169,7 +165,7 @@ class _Tile:
         if out.samples is not None:
             probs = logits.softmax(dim=1)[..., : self.size]  # [S, C, n]
             out.samples[self.points, block] = probs.permute(2, 0, 1)
-        if self.features is not None and features is not None:
+        if features is not None:
             self.features += features
 
     def write(self) -> None:
@@ -223,13 +219,14 @@ def _dense(model: BayesianModel, generator: torch.Generator, samples: int) -> Fo
     def evaluate(stem: Tensor, features: bool) -> tuple[Tensor, Tensor | None]:
         n = len(stem)
         logits = stem.new_empty(samples, model.last.out_features, n)  # [S, C, n]
-        total = stem.new_zeros(n, model.last.in_features)  # [n, D]
+        total = stem.new_zeros(n, model.last.in_features) if features else None  # [n, D]
         for k in range(samples):
             masks = [mask[:n].to(stem.device) for mask in model.draw_masks(TILE, generator)]
             h = model.penultimate(stem, masks)  # [n, D]
             logits[k] = model.last(h).T
-            total += h
-        return logits, total if features else None
+            if total is not None:
+                total += h
+        return logits, total
 
     return evaluate
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from balent.reports.context import BASELINE, UNDEFINED
+from balent.reports.context import UNDEFINED
 from balent.reports.grid import Grid
+from balent.reports.kinds import BASELINE
 
 
 def notes(table: pd.DataFrame) -> str:
@@ -24,6 +25,21 @@ def notes(table: pd.DataFrame) -> str:
     return text
 
 
+def paper_note(table: pd.DataFrame) -> str:
+    """Why the paper's numbers stand here without a verdict; empty where that needs no word."""
+    scale = table["scale"].iloc[0]
+    if scale == "paper" or not _has_paper(table):
+        return ""
+    return (
+        f"At {scale} scale pool and settings are reduced, so no verdict is given: the paper's "
+        "numbers, from its own data set and features, stand here for orientation."
+    )
+
+
+def _has_paper(table: pd.DataFrame) -> bool:
+    return bool((table["paper_mean"].notna() | table["paper_status"].notna()).any())
+
+
 def grids(table: pd.DataFrame) -> list[tuple[str, Grid]]:
     """(title, grid) of the accuracies, the paired differences and, where known, the paper's."""
     found = [("Test accuracy (%)", _grid(table, _accuracy))]
@@ -31,9 +47,11 @@ def grids(table: pd.DataFrame) -> list[tuple[str, Grid]]:
         title = "Difference against random (percentage points), paired over seeds [95 % interval]"
         others = table[table["method"] != BASELINE]
         found.append((title, _grid(others, _difference)))
-    if (table["paper_mean"].notna() | table["paper_status"].notna()).any():
+    if _has_paper(table):
         found.append(("The paper's test accuracy (%)", _grid(table, _paper)))
-        title = "Ours minus the paper's (percentage points) and Welch's verdict at 95 %"
+        title = "Ours minus the paper's (percentage points)"
+        if table["scale"].iloc[0] == "paper":
+            title += " and Welch's verdict at 95 %"
         found.append((title, _grid(table, _verdict)))
     return found
 
@@ -85,4 +103,4 @@ def _paper(row) -> str:
 def _verdict(row) -> str:
     if pd.isna(row.difference):
         return ""
-    return f"{row.difference:+.1f} {row.verdict}".strip()
+    return f"{row.difference:+.1f} {'' if pd.isna(row.verdict) else row.verdict}".strip()

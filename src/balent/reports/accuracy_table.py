@@ -1,23 +1,26 @@
 """Accuracy at chosen labelled-set sizes: one CSV row per (scenario, size, method), and a table.
 
-The paper's numbers appear at paper scale alone, because a number of another scale is another
-experiment. The difference and the verdict need, beyond that, the paper's data and features: the
-item's ``reference`` says which settings those are.
+The paper's numbers and the differences from them appear where a scenario has the settings that
+the item's ``reference`` names (the paper's data, features, copies). A verdict needs paper scale
+beyond that, because pool and settings are reduced elsewhere.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from balent.errors import ConfigError
 from balent.files import write_text
 from balent.reports import reference
-from balent.reports.accuracy_grids import grids, notes
-from balent.reports.context import BASELINE, UNDEFINED, ReportContext, output
+from balent.reports.accuracy_grids import grids, notes, paper_note
+from balent.reports.context import UNDEFINED, ReportContext, feature_set, output
 from balent.reports.histories import chain
+from balent.reports.kinds import BASELINE
 from balent.reports.statistics import Summary, paired_difference, summarise, welch_verdict
 
 COLUMNS = (
@@ -52,6 +55,7 @@ def write(item: dict, context: ReportContext, stem: Path) -> None:
     parts = [f"# {item['title']}", notes(table)]
     for title, grid in grids(table):
         parts += [f"## {title}", grid.markdown()]
+    parts += [note] if (note := paper_note(table)) else []
     write_text(output(stem, ".md"), "\n\n".join(parts) + "\n")
 
 
@@ -60,10 +64,12 @@ def accuracy_table(item: dict, context: ReportContext) -> pd.DataFrame:
 
     item keys: ``scenarios``, ``methods``, ``budgets`` ({scale: {scenario: [n_labelled, …]}}) and
     optionally ``reference`` ({table, rows: {method: printed row}, columns: {scenario: {dataset,
-    and every setting that must have this value for a verdict}}}).
+    and every setting that must have this value for the paper's numbers to stand beside ours}}}).
+    A setting inside another is named with dots: ``model.encoder.pretrained: imagenet``;
+    ``features`` is the feature set of the inputs or of a backbone pre-trained on one.
 
-    Raises ConfigError in one line for a size that no round of the chains has, or for a reference
-    that is not in the paper's table.
+    Raises ConfigError in one line for a size that no round of the chains has, or for a row or a
+    data set that is not in the paper's table. A size that the paper does not print is blank.
     """
     printed = _Printed(item.get("reference"), context)
     rows = []
@@ -79,7 +85,7 @@ def accuracy_table(item: dict, context: ReportContext) -> pd.DataFrame:
                 rows.append(base | {"method": method, "method_title": title, "status": UNDEFINED})
             continue
         settings = context.scenarios[scenario]
-        base |= {"data": settings["data"], "features": settings.get("features")}
+        base |= {"data": settings["data"], "features": feature_set(settings)}
         for size in _sizes(item, context, scenario):
             accuracy = {
                 method: _at(chain(context.histories, scenario, method), size, scenario)
@@ -138,34 +144,55 @@ def _against(values: dict[int, float], baseline: dict[int, float]) -> dict[str, 
 
 
 class _Printed:
-    """The paper's cells for an item; empty at other scales and for items without a reference."""
+    """The paper's cells for an item; none for an item without a reference."""
 
     def __init__(self, spec: dict | None, context: ReportContext) -> None:
-        self.spec = spec if context.scale == "paper" else None
+        self.rows: dict[str, str] = spec["rows"] if spec else {}
+        self.columns: dict[str, dict] = spec["columns"] if spec else {}
         self.context = context
-        if self.spec:
-            table = reference.load_reference(context.reference_folder, self.spec["table"])
-            self.cells = table.set_index(["row", "column"])
+        self.cells: dict[tuple[str, str], dict] = {}
+        if spec:
+            table = reference.load_reference(context.reference_folder, spec["table"])
+            data_sets = [column["dataset"] for column in self.columns.values()]
+            _known("row", self.rows.values(), table["row"], spec["table"])
+            _known("data set", data_sets, table["column"].str.split("/").str[0], spec["table"])
+            self.cells = {(c["row"], c["column"]): c for c in table.to_dict("records")}
 
     def beside(self, ours: Summary, scenario: str, method: str, size: int) -> dict:
-        """The paper's columns of a row; a method or scenario that the paper lacks has none."""
-        if not self.spec or method not in self.spec["rows"]:
+        """The paper's columns of a row; empty where the paper has no such number."""
+        if method not in self.rows or scenario not in self.columns:
             return {}
-        if scenario not in self.spec["columns"]:
+        settings = dict(self.columns[scenario])
+        key = (self.rows[method], f"{settings.pop('dataset')}/{size}")
+        actual = self.context.scenarios[scenario]
+        same = all(_setting(actual, name) == value for name, value in settings.items())
+        if not same or key not in self.cells:
             return {}
-        expected = dict(self.spec["columns"][scenario])
-        key = (self.spec["rows"][method], f"{expected.pop('dataset')}/{size}")
-        if key not in self.cells.index:
-            raise ConfigError(
-                f"reports: reference: {self.spec['table']} has no cell {key[0]!r}, {key[1]!r}; "
-                "see data/reference/README.md for its rows and columns"
-            )
-        cell = self.cells.loc[key]
+        cell = self.cells[key]
         row = {"paper_mean": cell["mean"], "paper_sd": cell["sd"], "paper_status": cell["status"]}
-        settings = self.context.scenarios[scenario]
-        same = all(settings.get(name) == value for name, value in expected.items())
-        if same and not math.isnan(cell["mean"]):
+        if not math.isnan(cell["mean"]):
             theirs = Summary(cell["mean"], cell["sd"], reference.RUNS)
             row["difference"] = ours.mean - theirs.mean
-            row["verdict"] = welch_verdict(ours, theirs)
+            row["verdict"] = welch_verdict(ours, theirs) if self.context.scale == "paper" else ""
         return row
+
+
+def _known(what: str, names: Iterable[str], printed: pd.Series, table: str) -> None:
+    """Refuse a name that the paper's table lacks."""
+    allowed = list(dict.fromkeys(printed))
+    for name in names:
+        if name not in allowed:
+            raise ConfigError(
+                f"reports: reference: {table} has no {what} {name!r} (allowed: "
+                f"{', '.join(allowed)}); see data/reference/README.md"
+            )
+
+
+def _setting(settings: dict, name: str) -> Any:
+    """The value of a setting such as ``model.encoder.pretrained``; None where there is none."""
+    if name == "features":
+        return feature_set(settings)
+    value: Any = settings
+    for key in name.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

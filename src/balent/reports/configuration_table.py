@@ -9,7 +9,7 @@ import pandas as pd
 
 from balent.data.registry import DATASETS
 from balent.files import write_text
-from balent.reports.context import UNDEFINED, ReportContext, data_title, output
+from balent.reports.context import UNDEFINED, ReportContext, data_title, feature_set, output
 
 ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "narrow_resnet": "Narrow ResNet"}
 PAPER_COLUMNS = (
@@ -63,15 +63,15 @@ def configuration_table(item: dict, context: ReportContext) -> pd.DataFrame:
 def _describe(settings: dict, features: Mapping[str, dict]) -> dict:
     model, training, sizes = settings["model"], settings["training"], settings["acquisition"]
     known = DATASETS.get(settings["data"])
-    set_of_features = features.get(settings.get("features") or "", {})
+    extraction = features[settings["features"]]["simclr"] if settings.get("features") else {}
     return {
         "Dataset": data_title(settings["data"], settings["copies"]),
         "# Classes": known.n_classes if known else "",
         "K": sizes["size"],
         "K_tot": sizes["budget"],
-        "Backbone": _backbone(model, set_of_features),
+        "Backbone": _backbone(model, extraction),
         "Loss": "Cross-entropy",
-        "Image size": _image_size(known.shape if known else (), set_of_features),
+        "Image size": _image_size(known.shape if known else (), extraction),
         "Batch size": training["batch_size"],
         "Optimizer": "Adam",
         "Epochs": training.get("epochs"),
@@ -81,7 +81,7 @@ def _describe(settings: dict, features: Mapping[str, dict]) -> dict:
         "Steps": training.get("steps"),
         "Initial set": f"{sizes['initial']}{', balanced' if sizes.get('balanced') else ''}",
         "Pool": settings["pool"]["pool"],
-        "Features": set_of_features.get("title", settings.get("features") or "none"),
+        "Features": feature_set(settings) or "none",
         "Augmentation": _augmentation(training.get("augmentation")),
         "Weights of a round": "of the round before" if training.get("warm_start") else "fresh",
         "Last-layer bias": "yes" if model["last_bias"] else "no",
@@ -90,21 +90,26 @@ def _describe(settings: dict, features: Mapping[str, dict]) -> dict:
     }
 
 
-def _backbone(model: dict, features: dict) -> str:
+def _backbone(model: dict, extraction: dict) -> str:
     if model["family"] == "cnn":
         return "CNN"
-    encoder = model["encoder"] if model["family"] == "backbone" else features.get("encoder")
-    if not encoder:
-        return "none"
+    if model["family"] == "head":
+        return encoder_title(extraction["encoder"], "fixed") if extraction else "none"
+    weights = model["encoder"].get("pretrained", "none")
+    note = "not pre-trained" if weights == "none" else f"{weights} weights"
+    return encoder_title(model["encoder"], note)
+
+
+def encoder_title(encoder: dict, note: str = "") -> str:
+    """The printed name of an encoder, with its stem where that is not ImageNet's, and a note."""
+    stem = encoder.get("stem", "imagenet")
+    notes = [*([f"{stem} stem"] if stem != "imagenet" else []), *([note] if note else [])]
     name = ENCODERS.get(encoder["name"], encoder["name"])
-    weights = "fixed" if model["family"] == "head" else encoder.get("pretrained", "none")
-    notes = [] if encoder.get("stem", "imagenet") == "imagenet" else [f"{encoder['stem']} stem"]
-    notes.append({"fixed": "fixed", "none": "not pre-trained"}.get(weights, f"{weights} weights"))
-    return f"{name} ({', '.join(notes)})"
+    return f"{name} ({', '.join(notes)})" if notes else name
 
 
-def _image_size(shape: tuple[int, ...], features: dict) -> str:
-    sides = features.get("image_size")
+def _image_size(shape: tuple[int, ...], extraction: dict) -> str:
+    sides = extraction.get("image_size")
     if sides:
         return f"{sides} × {sides}"
     return f"{shape[0]} × {shape[1]}" if len(shape) > 1 else ""

@@ -11,8 +11,6 @@ import pandas as pd
 from balent.data.registry import DATASETS
 
 UNDEFINED = "not defined at this scale"
-BASELINE = "random"
-"""The method that all others are compared with in pairs."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class ReportContext:
     items             all report items, for the index
     folder            where the outputs of the items lie, for the index
     runs              table of load_runs, for the index
+    probes            probe.json of every feature set (its linear probe), for the index
     """
 
     scale: str
@@ -43,6 +42,7 @@ class ReportContext:
     items: Mapping[str, dict] = field(default_factory=dict)
     folder: Path = Path("reports")
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    probes: Mapping[str, str] = field(default_factory=dict)
 
     def scenario_title(self, scenario: str) -> str:
         """The title of a scenario, defined at this scale or not."""
@@ -55,6 +55,13 @@ class ReportContext:
         counts = values.groupby(["scenario", "method"])["seed"].nunique()
         low, high = counts.min(), counts.max()
         return str(low) if low == high else f"{low}–{high}"
+
+
+def feature_set(settings: dict) -> str | None:
+    """The feature set that a scenario uses: as its inputs, or as the start of its backbone."""
+    encoder = settings["model"].get("encoder", {})
+    start = encoder.get("features") if encoder.get("pretrained") == "simclr" else None
+    return settings.get("features") or start
 
 
 def data_title(name: str, copies: int = 1) -> str:

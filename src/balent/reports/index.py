@@ -9,8 +9,10 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from balent.files import write_text
+from balent.errors import DataError
+from balent.files import read_json, write_text
 from balent.reports import accuracy_grids, paired
+from balent.reports.configuration_table import encoder_title
 from balent.reports.context import ReportContext, output
 from balent.reports.curves import METRICS
 from balent.reports.grid import Grid
@@ -22,6 +24,9 @@ SCALES = {
     "paper's experiments.",
     "paper": "Paper scale: the paper's settings.",
 }
+
+PROBES = {"features": "features", "pixels": "pixels", "random": "random encoder"}
+"""Heads of the inputs of a linear probe, in the order of the table."""
 
 CSS = """
 body{font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff;max-width:70rem;
@@ -41,7 +46,7 @@ nav ul{padding-left:1.2rem}
 
 
 def write(item: dict, context: ReportContext, stem: Path) -> None:
-    """Write ``stem``.html from the outputs of all other items and from the run records.
+    """Write ``stem``.html from the outputs of all other items, the run records and the probes.
 
     Styles and figures are inside the page: it loads nothing and works from a disk or an e-mail.
     """
@@ -53,12 +58,14 @@ def write(item: dict, context: ReportContext, stem: Path) -> None:
         f"<title>{escape(item['title'])}: {context.scale} scale</title>\n<style>{CSS}</style>",
         f"</head>\n<body>\n<header><h1>{escape(item['title'])}</h1>",
         f'<p class="scale">{SCALES[context.scale]}</p></header>',
-        f'<nav aria-label="Contents"><ul>{links}<li><a href="#runs">Runs</a></li>'
+        f'<nav aria-label="Contents"><ul>{links}<li><a href="#features">Features</a></li>'
+        '<li><a href="#runs">Runs</a></li>'
         '<li><a href="#configuration">Configuration</a></li></ul></nav>\n<main>',
     ]
     for name, other in shown.items():
         parts.append(f'<section id="{name}">\n<h2>{escape(other["title"])}</h2>')
         parts += [_caption(name, context), *_body(name, other, context), "</section>"]
+    parts += ['<section id="features">\n<h2>Features</h2>', _features(context), "</section>"]
     parts += ['<section id="runs">\n<h2>Runs</h2>', *_runs(context), "</section>"]
     parts += ['<section id="configuration">\n<h2>Configuration</h2>', _configuration(context)]
     parts.append("</section>\n</main>\n</body>\n</html>\n")
@@ -73,7 +80,9 @@ def _body(name: str, item: dict, context: ReportContext) -> list[str]:
     if item["kind"] == "accuracy_table":
         table = table.astype({"n_labelled": "Int64", "n": "Int64"})
         note = f"<p>{escape(accuracy_grids.notes(table))}</p>"
-        return [note, *(_wide(grid, title) for title, grid in accuracy_grids.grids(table))]
+        found = [_wide(grid, title) for title, grid in accuracy_grids.grids(table)]
+        last = accuracy_grids.paper_note(table)
+        return [note, *found, *([f"<p>{escape(last)}</p>"] if last else [])]
     if item["kind"] == "paired":
         title = "Difference against random (percentage points) [95 % interval]"
         return [_wide(paired.grid(table), title)]
@@ -81,7 +90,7 @@ def _body(name: str, item: dict, context: ReportContext) -> list[str]:
 
 
 def _caption(name: str, context: ReportContext) -> str:
-    """The caption that the workflow's report shows too, where the item has one."""
+    """The text of captions/NAME.rst, where the item has one."""
     path = context.folder / "captions" / f"{name}.rst"
     return f"<p>{escape(path.read_text(encoding='utf-8').strip())}</p>" if path.is_file() else ""
 
@@ -106,6 +115,31 @@ def alt_text(item: dict, context: ReportContext) -> str:
         f"{METRICS[item['metric']][0]} against the number of labelled points, one curve for each "
         f"of {methods}. Panels: {panels}. The tables on this page hold numbers behind the curves."
     )
+
+
+def _features(context: ReportContext) -> str:
+    """The linear probe of every feature set, on the features and on what they improve upon."""
+    if not context.features:
+        return "<p>No feature sets.</p>"
+    rows = []
+    for name, settings in context.features.items():
+        path = context.probes.get(name)
+        cells = _probe(path) if path else [""] * len(PROBES)
+        rows.append((name, [encoder_title(settings["simclr"]["encoder"]), *cells]))
+    heads = [("", "Encoder"), *(("Linear probe on", title) for title in PROBES.values())]
+    return _wide(Grid("Features", heads, rows), "Test accuracy of linear probes (%)")
+
+
+def _probe(path: str) -> list[str]:
+    """Test accuracies of a probe record; empty where a reference was not asked for."""
+    record = read_json(path)
+    try:
+        accuracy = record["accuracy"]
+        found = {kind: 100 * value["test"] for kind, value in accuracy.items()}
+        marks = {kind: "" if accuracy[kind]["converged"] else " (not converged)" for kind in found}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: is not a probe record (no {error}); extract again") from None
+    return [f"{found[kind]:.1f}{marks[kind]}" if kind in found else "" for kind in PROBES]
 
 
 def _runs(context: ReportContext) -> list[str]:

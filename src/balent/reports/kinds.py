@@ -71,8 +71,20 @@ KINDS = {
 }
 
 
+BASELINE = "random"
+"""The method that all others are compared with in pairs."""
+
+REFERENCE_KEYS = ("table", "rows", "columns")
+REFERENCE_TABLES = ("table1", *(f"table{number}" for number in range(3, 13)))
+"""The paper's tables of results in data/reference/ (its Table 2 holds settings)."""
+
+
 def check(name: str, item: dict) -> Kind:
-    """The kind of an item; raises ConfigError in one line for an unknown kind or wrong keys."""
+    """The kind of an item; raises ConfigError in one line for what no item of a kind can say.
+
+    That is an unknown kind, a wrong key, a method or scenario named twice, a paired table without
+    random and another method, and a reference that is not {table, rows, columns}.
+    """
     kind = KINDS.get(item["kind"])
     if kind is None:
         raise ConfigError(
@@ -88,7 +100,50 @@ def check(name: str, item: dict) -> Kind:
                 f"reports.{name}.{key}: an item of kind {item['kind']} has no such key "
                 f"(allowed: {', '.join(allowed)})"
             )
+    for key in ("scenarios", "methods"):
+        names = item.get(key, [])
+        twice = [value for value in dict.fromkeys(names) if names.count(value) > 1]
+        if twice:
+            raise ConfigError(f"reports.{name}.{key}: {twice[0]!r} appears twice; name it once")
+    if item["kind"] == "paired":
+        _check_paired(name, item["methods"])
+    if "reference" in item:
+        _check_reference(f"reports.{name}.reference", item["reference"])
     return kind
+
+
+def _check_paired(name: str, methods: list[str]) -> None:
+    if BASELINE not in methods:
+        raise ConfigError(
+            f"reports.{name}.methods: an item of kind paired compares with {BASELINE!r}; add it"
+        )
+    if len(methods) < 2:
+        raise ConfigError(
+            f"reports.{name}.methods: an item of kind paired has only {BASELINE!r}; add a method "
+            "to compare with it"
+        )
+
+
+def _check_reference(where: str, spec: object) -> None:
+    if not isinstance(spec, dict) or set(spec) != set(REFERENCE_KEYS):
+        keys = ", ".join(map(str, spec)) if isinstance(spec, dict) else repr(spec)
+        raise ConfigError(
+            f"{where}: must have the keys {', '.join(REFERENCE_KEYS)} and no others (has: {keys})"
+        )
+    if spec["table"] not in REFERENCE_TABLES:
+        raise ConfigError(
+            f"{where}.table: unknown table {spec['table']!r} "
+            f"(allowed: {', '.join(REFERENCE_TABLES)})"
+        )
+    for key in ("rows", "columns"):
+        if not isinstance(spec[key], dict):
+            raise ConfigError(f"{where}.{key}: must be a mapping, not {spec[key]!r}")
+    for scenario, column in spec["columns"].items():
+        if not isinstance(column, dict) or "dataset" not in column:
+            raise ConfigError(
+                f"{where}.columns.{scenario}: must be a mapping with the key dataset, the paper's "
+                f"name of the data, not {column!r}"
+            )
 
 
 def outputs(name: str, item: dict, folder: str = "reports") -> list[str]:

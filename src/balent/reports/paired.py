@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from balent.files import write_text
-from balent.reports.context import BASELINE, UNDEFINED, ReportContext, output
+from balent.reports.context import UNDEFINED, ReportContext, output
 from balent.reports.grid import Grid
 from balent.reports.histories import chain
+from balent.reports.kinds import BASELINE
 from balent.reports.statistics import area_under_curve, paired_difference, summarise
 
 MEASURES = {

@@ -1,0 +1,296 @@
+"""What the schema cannot say: references between keys, and sizes against the known data sets."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from balent.acquisition import catalog
+from balent.budget import label_counts
+from balent.data.registry import DATASETS, DataSet
+from balent.errors import BalentError, ConfigError
+from balent.features import augment_spec
+from balent.features.settings import SimclrSettings
+from balent.models import spec
+from balent.reports import kinds
+
+OPTION_MINIMA = {("power_bald", "gumbel_scale"): 0.0}
+"""Values below are refused by the function itself, but only when it runs."""
+
+NOT_COMPUTED = ("pairs", "labelled_features")
+"""Needs that a method may declare, but that nothing computes yet."""
+
+
+def one_of(value: str, allowed: Iterable[str], where: str, what: str) -> str:
+    """Return ``value`` if it is allowed; raises ConfigError naming the nearest and all allowed."""
+    allowed = list(allowed)
+    if value in allowed:
+        return value
+    near = difflib.get_close_matches(str(value), allowed, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(
+        f"{where}: unknown {what} {value!r}{hint} (allowed: {', '.join(allowed) or 'none'})"
+    )
+
+
+def check_places(config: dict) -> None:
+    """Refuse data that is not there; ``~`` is the home folder, paths start where we run."""
+    mirror = config["data_mirror"]
+    if mirror and not Path(mirror).expanduser().is_dir():
+        raise ConfigError(
+            f"data_mirror: {mirror!r} is not a folder; name the folder with NAME.npz files, or null"
+        )
+    for name, entry in config["data_sets"].items():
+        if not Path(entry["path"]).expanduser().exists():
+            raise ConfigError(
+                f"data_sets.{name}.path: {entry['path']!r} does not exist; "
+                "name an .npz file or a folder of images"
+            )
+
+
+def check_data(name: str, own: dict, where: str) -> None:
+    """Refuse a data set that is neither known nor the user's own."""
+    one_of(name, [*DATASETS, *own], where, "data set")
+
+
+def method(name: str, entry: dict) -> dict[str, Any]:
+    """{title, function, options} of a method; raises ConfigError for what it does not take."""
+    function, options = entry.get("function", name), entry.get("options", {})
+    try:
+        found = catalog.find(function).spec.name
+        catalog.check_options(function, options)
+    except BalentError as error:
+        raise ConfigError(f"methods.{name}: {error}") from None
+    for option, value in options.items():
+        least = OPTION_MINIMA.get((found, option))
+        if least is not None and value < least:
+            raise ConfigError(
+                f"methods.{name}.options.{option}: {value} is not allowed; "
+                f"give a number from {least:g}"
+            )
+    return {"title": entry.get("title", name), "function": found, "options": options}
+
+
+def check_supported(methods: dict) -> None:
+    """Refuse methods that declare what this version does not compute."""
+    for name, entry in methods.items():
+        declared = catalog.find(entry["function"]).spec
+        missing = [need for need in declared.needs if need in NOT_COMPUTED] + [*declared.roles]
+        if missing:
+            raise ConfigError(
+                f"methods.{name}.function: {entry['function']!r} needs {missing[0]}, which is not "
+                "supported by this version; remove the method"
+            )
+
+
+def check_features(settings: dict, own: dict, where: str) -> None:
+    """Refuse a feature set whose encoder cannot be built or trained."""
+    check_data(settings["data"], own, f"{where}.data")
+    simclr = settings["simclr"]
+    try:
+        spec.check_encoder(simclr["encoder"])
+        augment_spec.check(simclr["augmentation"])
+        SimclrSettings.of(simclr)
+    except ConfigError as error:
+        text = str(error).removeprefix("simclr: ").replace("augmentation: ", "augmentation.", 1)
+        raise ConfigError(f"{where}.simclr.{text}") from None
+
+
+def check_scenario(settings: dict, features: dict, own: dict, where: str) -> None:
+    """Refuse what cannot run: data, network, training and sizes of a scenario at one scale."""
+    check_data(settings["data"], own, f"{where}.data")
+    known = None if settings["data"] in own else DATASETS.get(settings["data"])
+    if "features" in settings:
+        one_of(settings["features"], features, f"{where}.features", "feature set at this scale")
+        source = features[settings["features"]]["data"]
+        if source != settings["data"]:
+            raise ConfigError(
+                f"{where}.features: {settings['features']!r} are features of {source!r}, "
+                f"but data is {settings['data']!r}; name features of the same data set"
+            )
+    _check_model(settings, features, known, where)
+    _check_normalize(settings, known, where)
+    training = settings["training"]
+    if ("epochs" in training) == ("steps" in training):
+        raise ConfigError(f"{where}.training: give either epochs or steps, not both or neither")
+    if "augmentation" in training:
+        if "features" in settings:
+            raise ConfigError(
+                f"{where}.training.augmentation: {training['augmentation']} is for images, but "
+                "the network sees features; remove one of them"
+            )
+        try:
+            augment_spec.check(training["augmentation"])
+        except ConfigError as error:
+            text = str(error).replace("augmentation: ", "augmentation.", 1)
+            raise ConfigError(f"{where}.training.{text}") from None
+    _check_sizes(settings, known, where)
+
+
+def _check_model(settings: dict, features: dict, known: DataSet | None, where: str) -> None:
+    model = settings["model"]
+    try:
+        spec.check_model(model)
+    except ConfigError as error:
+        raise ConfigError(f"{where}.{error}") from None
+    family = model["family"]
+    if "features" in settings and family != "head":
+        raise ConfigError(
+            f"{where}.model.family: {family} needs images, but features is "
+            f"{settings['features']!r}; remove features or choose head"
+        )
+    if family == "backbone":
+        _check_pretrained(settings, features, f"{where}.model.encoder")
+    if family == "cnn" and known is not None:
+        height, width = known.shape[:2]
+        maps = spec.feature_maps((height, width), model["kernels"])
+        if min(map(min, maps)) < 1:
+            raise ConfigError(
+                f"{where}.model.kernels: {model['kernels']} leave nothing of images of "
+                f"{height}x{width} pixels; give smaller kernels"
+            )
+
+
+def _check_pretrained(settings: dict, features: dict, where: str) -> None:
+    """Where a backbone's weights come from."""
+    encoder = settings["model"]["encoder"]
+    name, source = encoder["name"], encoder.get("pretrained", "none")
+    if source != "simclr" and "features" in encoder:
+        raise ConfigError(
+            f"{where}.features: {encoder['features']!r} is used with pretrained: simclr alone, "
+            f"which is {source}; remove it"
+        )
+    if source == "imagenet" and (name == "narrow_resnet" or encoder["stem"] != "imagenet"):
+        raise ConfigError(
+            f"{where}.pretrained: imagenet has no weights for {name} with stem "
+            f"{encoder['stem']} (allowed: resnet18, resnet50 with stem imagenet)"
+        )
+    if source != "simclr":
+        return
+    chosen = encoder.get("features", "")
+    one_of(chosen, features, f"{where}.features", "feature set at this scale")
+    trained = features[chosen]["simclr"]["encoder"]
+    for key in dict.fromkeys([*trained, *encoder]):
+        if key not in spec.ORIGIN and trained.get(key) != encoder.get(key):
+            raise ConfigError(
+                f"{where}.{key}: {encoder.get(key)!r} differs from the encoder of the feature set "
+                f"{chosen!r}, whose {key} is {trained.get(key)!r}; give the same"
+            )
+    if "normalize" in settings:
+        raise ConfigError(
+            f"{where}.pretrained: simclr encoders are trained on images in [0, 1], but normalize "
+            f"is {settings['normalize']}; remove it (normalize: null)"
+        )
+
+
+def _check_normalize(settings: dict, known: DataSet | None, where: str) -> None:
+    if "normalize" not in settings:
+        return
+    mean, std = settings["normalize"]["mean"], settings["normalize"]["std"]
+    if len(mean) != len(std):
+        raise ConfigError(
+            f"{where}.normalize: mean {mean} and std {std} have {len(mean)} and {len(std)} values; "
+            "give as many of one as of the other"
+        )
+    channels = (*known.shape, 1)[2] if known is not None else len(mean)
+    if "features" not in settings and len(mean) not in (1, channels):
+        raise ConfigError(
+            f"{where}.normalize.mean: {mean} has {len(mean)} values, but images of "
+            f"{settings['data']} have {channels} channels (allowed: 1 or {channels} values)"
+        )
+
+
+def _check_sizes(settings: dict, known: DataSet | None, where: str) -> None:
+    """Pool, initial set, budget and test points, where the configuration alone says them."""
+    roles, sizes = settings["pool"], settings["acquisition"]
+    reserved = sum(count for role, count in roles.items() if role != "pool")
+    pool = None if roles["pool"] == "all" else roles["pool"]
+    if known is not None:
+        pool = known.n_train - reserved if pool is None else pool
+        if pool < 1 or pool + reserved > known.n_train:
+            wanted = ", ".join(f"{role} {count}" for role, count in roles.items())
+            raise ConfigError(
+                f"{where}.pool: {wanted} do not fit the {known.n_train} training images of "
+                f"{settings['data']}; lower them"
+            )
+        points = settings["evaluation"].get("points", 1)
+        if points > known.n_test:
+            raise ConfigError(
+                f"{where}.evaluation.points: {points} exceeds the {known.n_test} test images of "
+                f"{settings['data']}; lower it or leave it out"
+            )
+    initial, budget = sizes["initial"], sizes["budget"]
+    if budget <= initial:
+        raise ConfigError(
+            f"{where}.acquisition.budget: {budget} is not above the initial set "
+            f"of {initial}; raise the budget"
+        )
+    if pool is not None and initial > pool:
+        raise ConfigError(
+            f"{where}.acquisition.initial: {initial} labels exceed the {pool} images of the pool; "
+            "lower it or enlarge the pool"
+        )
+    if pool is not None and budget > pool * settings["copies"]:
+        raise ConfigError(
+            f"{where}.acquisition.budget: {budget} labels exceed the pool of "
+            f"{pool * settings['copies']}; lower the budget or enlarge the pool"
+        )
+    if known is not None and sizes["balanced"] and initial % known.n_classes:
+        raise ConfigError(
+            f"{where}.acquisition.initial: {initial} is not a multiple of the {known.n_classes} "
+            f"classes of {settings['data']}; choose one, or balanced: false"
+        )
+
+
+def check_roles(scenario: str, settings: dict, method: str, function: str) -> None:
+    """Refuse a method that needs an index role that the scenario does not have."""
+    for role in catalog.find(function).spec.roles:
+        if not settings["pool"].get(role):
+            raise ConfigError(
+                f"scenarios.{scenario}.pool: method {method!r} needs the index role {role!r}, "
+                f"which this scenario does not have; add {role}: <number of points>"
+            )
+
+
+def check_reports(
+    reports: dict, scenarios: dict, every: Iterable[str], methods: dict, scale: str, complete: bool
+) -> None:
+    """Refuse items that name what is not there.
+
+    scenarios  those that the scale defines; ``every`` scenario's name
+    complete   refuse also an accuracy table without sizes for a scenario of the scale
+    """
+    every = list(every)
+    for name, item in reports.items():
+        kind = kinds.check(name, item)
+        for scenario in item.get("scenarios", ()):
+            one_of(scenario, every, f"reports.{name}.scenarios", "scenario")
+        for chosen in item.get("methods", ()):
+            one_of(chosen, methods, f"reports.{name}.methods", "method")
+            for scenario in item.get("scenarios", ()):
+                if scenario in scenarios:
+                    check_roles(scenario, scenarios[scenario], chosen, methods[chosen]["function"])
+        for other, table in item.get("budgets", {}).items():
+            for scenario in table:
+                one_of(scenario, every, f"reports.{name}.budgets.{other}", "scenario")
+        if "budgets" in kind.keys:
+            _check_budgets(name, item, scenarios, scale, complete)
+
+
+def _check_budgets(name: str, item: dict, scenarios: dict, scale: str, complete: bool) -> None:
+    where, given = f"reports.{name}.budgets.{scale}", item["budgets"].get(scale, {})
+    for scenario, settings in scenarios.items():
+        grid = label_counts(settings["acquisition"])
+        allowed = ", ".join(map(str, grid if len(grid) <= 20 else [*grid[:9], "…", grid[-1]]))
+        wrong = [count for count in given.get(scenario, ()) if count not in grid]
+        if wrong:
+            raise ConfigError(
+                f"{where}.{scenario}: no round has {wrong[0]} labels (allowed: {allowed})"
+            )
+        if complete and scenario in item["scenarios"] and scenario not in given:
+            raise ConfigError(
+                f"{where}: no sizes for scenario {scenario!r}, which this scale defines; "
+                f"add {scenario}: [sizes] (allowed: {allowed})"
+            )

@@ -1,0 +1,88 @@
+"""The command ``balent``: a file is checked at every scale, alone or over config.yaml."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from balent.cli import laid_over, main
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A working directory with the shipped configuration and schema."""
+    for name in ("config.yaml", "config.schema.yaml"):
+        shutil.copy2(ROOT / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(capsys, *arguments: str) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def test_the_shipped_configuration_is_checked_at_all_scales(folder, capsys):
+    main(["check"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "config.yaml: valid; scale small, seeds [0, 1, 2]"
+    begin = {line.partition(":")[0]: line for line in lines}
+    assert {"small", "cpu", "paper", "methods", "reports"} <= set(begin)
+    assert begin["cpu"].endswith("not defined pretrained_backbone, augmented_backbone")
+    assert "simclr32" in begin["paper"]
+
+
+def test_an_overlay_is_laid_over_the_configuration(folder, capsys):
+    (folder / "sub").mkdir()
+    file = folder / "sub" / "mine.yaml"
+    file.write_text("seeds: [7]\nreports: {mine: {kind: table, title: x}}\n")
+    assert "reports.mine.kind: unknown kind 'table'" in refused(capsys, "check", str(file))
+    file.write_text("seeds: [7]\n")
+    main(["check", str(file)])
+    out = capsys.readouterr().out
+    assert "mine.yaml over config.yaml: valid; scale small, seeds [7]" in out
+
+
+def test_a_mistake_at_another_scale_is_found(folder, capsys):
+    (folder / "mine.yaml").write_text("features: {simclr: {cpu: {data: mnits}}}\n")
+    assert "features.simclr.cpu.data: unknown data set 'mnits'" in refused(
+        capsys, "check", "mine.yaml"
+    )
+
+
+def test_without_a_schema_nearby_the_checkouts_is_used(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy2(ROOT / "config.yaml", tmp_path / "other.yaml")
+    main(["check", "other.yaml"])
+    assert "other.yaml: valid" in capsys.readouterr().out
+
+
+def test_files_that_are_not_there_are_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert "none.yaml: No such file" in refused(capsys, "check", "none.yaml")
+    (tmp_path / "mine.yaml").write_text("seeds: [1]\n")
+    assert "config.yaml: No such file" in refused(capsys, "check", "mine.yaml")
+    (tmp_path / "config.yaml").write_text("seeds: [1]\n")
+    assert "'scenarios' is a required property" in refused(capsys, "check")
+
+
+def test_mappings_merge_and_lists_replace():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 3}
+    assert laid_over(base, {"a": {"c": [3]}, "d": {"e": 1}}) == {
+        "a": {"b": 1, "c": [3]},
+        "d": {"e": 1},
+    }
+    assert base["a"]["c"] == [1, 2]
+
+
+def test_methods_are_listed(capsys):
+    main(["methods"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["name", "kind", "needs", "cost", "source"]
+    assert any(line.startswith("balentacq ") for line in lines)
