@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py [--samples 100] [--budget-mib 1024] [--threads 2]
 
-The head of papers/000, A.24 (2048-2048-100, dropout 0.2), mask scope batch. The peak does not
+The head of Woo 2023, A.24 (2048-2048-100, dropout 0.2), mask scope batch. The peak does not
 depend on the number of samples once it is 50, a block; fewer only shorten the run.
 """
 

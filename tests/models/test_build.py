@@ -1,4 +1,4 @@
-"""Building networks: sizes of papers/000, A.24; weights from the given generator alone; errors."""
+"""Building networks: sizes of Woo 2023, A.24; weights from the given generator alone; errors."""
 
 import math
 

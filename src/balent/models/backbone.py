@@ -1,4 +1,4 @@
-"""A Bayesian head on an image encoder: RESNETBNN of papers/000, A.24."""
+"""A Bayesian head on an image encoder: RESNETBNN of Woo 2023, A.24."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A network is cut before its first dropout. The stem is computed once per point; the rest depends on
 the dropout masks. A mask holds 0 or 1/(1-p) per unit of a linear layer, or per channel of a
-convolution (papers/000, A.24: dropout is channel-wise). Masks are never negative, so that dropout
+convolution (Woo 2023, A.24: dropout is channel-wise). Masks are never negative, so that dropout
 commutes with ReLU and with max-pooling, and can follow them.
 
 Axis letters: n points, S samples, C classes, D units before the last layer.
@@ -31,13 +31,11 @@ class BayesianModel(nn.Module, ABC):
     samples_at_once   how many samples the sampler folds together; a constant of the family, since
                       results may depend on it in their last bits
     stem_shape        of one point after ``stem``
-    workspace         bytes that folding and evaluating ``samples_at_once`` samples take, about
     """
 
     mask_sizes: tuple[int, ...]
     samples_at_once: int
     stem_shape: tuple[int, ...]
-    workspace: int
     last: nn.Linear
 
     def __init__(self, dropout: float) -> None:
@@ -70,6 +68,10 @@ class BayesianModel(nn.Module, ABC):
     @abstractmethod
     def fold(self, masks: list[Tensor]) -> Folded:
         """The network with S samples' masks [S, units], each shared by all points, folded in."""
+
+    @abstractmethod
+    def workspace(self, points: int) -> int:
+        """Bytes that folding ``samples_at_once`` samples and evaluating points take, about."""
 
     def folded(self, stem: Tensor, masks: list[Tensor]) -> Tensor:
         """Logits [n, S, C] of all points under masks [S, units] that they share."""

@@ -1,4 +1,4 @@
-"""The CNN with dropout in every layer: CNNBNN of papers/000, A.24.
+"""The CNN with dropout in every layer: CNNBNN of Woo 2023, A.24.
 
 Blocks of convolution → channel-wise dropout → 2x2 max-pooling → ReLU, then linear → dropout →
 ReLU → linear.
@@ -83,12 +83,11 @@ class CNN(BayesianModel):
             y = drop(_pool(convolution(y)), mask)  # [n, C, h, w]
         return drop(self.hidden(y.flatten(1)).relu(), layer_masks[-1])
 
-    @property
-    def workspace(self) -> int:  # type: ignore[override]
+    def workspace(self, points: int) -> int:
         one, two = self.mask_sizes[:2]
         patch = self.second.kernel_size[0] ** 2
         floats = 4 * self._windows * (one * (patch + two) + 2 * two * self.samples_at_once)
-        return 4 * self._points_at_once * floats
+        return 4 * min(points, self._points_at_once) * floats
 
     @property
     def _points_at_once(self) -> int:

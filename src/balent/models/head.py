@@ -1,4 +1,4 @@
-"""A Bayesian head on fixed features: RESNETCLASSIFIER of papers/000, A.24.
+"""A Bayesian head on fixed features: RESNETCLASSIFIER of Woo 2023, A.24.
 
 linear → dropout → ReLU → linear. The first layer is the stem; the last one sees r ⊙ m_k.
 """
@@ -24,13 +24,16 @@ class Head(BayesianModel):
         self.last = nn.Linear(hidden, n_classes, bias=last_bias)
         self.mask_sizes = (hidden,)
         self.stem_shape = (hidden,)
-        self.workspace = 4 * hidden * (self.samples_at_once * n_classes + 2 * 1024)
 
     def stem(self, x: Tensor) -> Tensor:
         return self.hidden(x.flatten(1)).relu_()  # [n, D]
 
     def penultimate(self, stem: Tensor, masks: list[Tensor] | None) -> Tensor:
         return drop(stem, masks[0] if masks else None)
+
+    def workspace(self, points: int) -> int:
+        weights = self.samples_at_once * self.last.weight.numel()
+        return 4 * (weights + 2 * points * self.last.in_features)
 
     def fold(self, masks: list[Tensor]) -> Folded:
         """Each sample is one product over its dropped units, or over its kept ones if p ≥ 1/2.

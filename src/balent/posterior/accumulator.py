@@ -10,14 +10,19 @@ from torch import Tensor
 
 from balent.posterior.moments import Moments, from_deviations
 
-SCRATCH_BYTES = 2 << 20
-"""Temporaries of a step on a CPU: the second-level cache of a core. A constant, so that no bit
-depends on the machine's cache. On a GPU, OTHER_BYTES: few large kernels are faster there."""
+CORE_BYTES = 2 << 20
+"""Temporaries of a step, for each thread: the second-level cache of a core. A constant, so that no
+bit depends on the machine's cache. On a GPU, OTHER_BYTES: few large kernels are faster there."""
 
 OTHER_BYTES = 256 << 20
 
 WIDTH = 64
 """Points of a step on a CPU."""
+
+
+def scratch_bytes(device: torch.device) -> int:
+    """What the temporaries of ``Accumulator.add`` take, about."""
+    return CORE_BYTES * torch.get_num_threads() if device.type == "cpu" else OTHER_BYTES
 
 
 class Accumulator:
@@ -33,8 +38,8 @@ class Accumulator:
     def add(self, logits_s_c_n: Tensor) -> None:
         """Add S samples, given as finite logits [S, C, n] of any float type."""
         s, c, n = logits_s_c_n.shape
-        width, budget = (WIDTH, SCRATCH_BYTES) if logits_s_c_n.is_cpu else (n, OTHER_BYTES)
-        depth = min(s, max(1, budget // (3 * 8 * c * width)))
+        width = WIDTH if logits_s_c_n.is_cpu else n
+        depth = min(s, max(1, scratch_bytes(logits_s_c_n.device) // (3 * 8 * c * width)))
         scratch = self.first.new_empty(3, depth, c, min(n, width))
         for i in range(0, n, width):
             for j in range(0, s, depth):

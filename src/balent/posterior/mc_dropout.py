@@ -32,7 +32,7 @@ from torch.nn.functional import pad
 from balent.acquisition.base import Predictions
 from balent.errors import InputError, MemoryBudgetError
 from balent.models.base import BayesianModel, Folded
-from balent.posterior.accumulator import OTHER_BYTES, SCRATCH_BYTES, Accumulator
+from balent.posterior.accumulator import Accumulator, scratch_bytes
 from balent.posterior.moments import Moments
 from balent.streams import Streams
 
@@ -245,8 +245,8 @@ def _tiles_held(
     features = 4 * d if "features" in keep else 0
     block = 4 * c * block_size * (2 if "samples" in keep else 1)
     tile = TILE * (stem + sums + features)
-    scratch = SCRATCH_BYTES if model.last.weight.is_cpu else OTHER_BYTES
-    rest = TILE * (block + sums + features) + scratch + model.workspace
+    rest = TILE * (block + sums + features)
+    rest += scratch_bytes(model.last.weight.device) + model.workspace(TILE)
     rest += _pass(inputs) * (stem + 4 * math.prod(inputs.shape))
     if budget < rest + tile:
         raise MemoryBudgetError(
