@@ -21,6 +21,7 @@ SPECS = {  # specification, shape of a point
     ),
     "cnn_one_channel": ({**CNN, "channels": [1, 1], "dropout": 0.5}, (1, 8, 8)),
     "head": ({"family": "head", "hidden": 20, "dropout": 0.2, "last_bias": False}, (7,)),
+    "head_most": ({"family": "head", "hidden": 20, "dropout": 0.7, "last_bias": False}, (7,)),
     "head_half": ({"family": "head", "hidden": 20, "dropout": 0.5, "last_bias": True}, (7,)),
     "head_bias": ({"family": "head", "hidden": 9, "dropout": 0.3, "last_bias": True}, (1, 3, 2)),
     "head_certain": ({"family": "head", "hidden": 9, "dropout": 0.0, "last_bias": False}, (7,)),

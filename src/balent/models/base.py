@@ -67,12 +67,16 @@ class BayesianModel(nn.Module, ABC):
 
     @abstractmethod
     def fold(self, masks: list[Tensor]) -> Folded:
-        """The network with S samples' masks [S, units], each shared by all points, folded in."""
+        """The network with S samples' masks [S, units], each shared by all points, folded in.
+
+        For use under torch.no_grad: what is returned computes no gradients.
+        """
 
     @abstractmethod
     def workspace(self, points: int) -> int:
         """Bytes that folding ``samples_at_once`` samples and evaluating points take, about."""
 
+    @torch.no_grad()
     def folded(self, stem: Tensor, masks: list[Tensor]) -> Tensor:
         """Logits [n, S, C] of all points under masks [S, units] that they share."""
         return self.fold(masks)(stem, False)[0].permute(2, 0, 1)
