@@ -32,7 +32,8 @@ rule block:
     shell:
         "python scripts/block.py --chain {params.chain:q} --data {input.data} {params.encoder} "
         "--last {params.last} --journal {params.journal} {params.previous} "
-        "--out {output} 2> {log}"
+        "--out {output} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"
 
 
 use rule block as chain with:

@@ -18,7 +18,8 @@ rule data:
         own=lambda w: json.dumps(RUNTIME["data_sets"].get(w.name)),
     shell:
         "python scripts/fetch_data.py --name {wildcards.name} --own {params.own:q} "
-        "--out {output} 2> {log}"
+        "--out {output} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"
 
 
 rule weights:
@@ -36,4 +37,5 @@ rule weights:
         mem_mb=4000,
         runtime=60,
     shell:
-        "python scripts/fetch_weights.py --name {wildcards.name} --out {output} 2> {log}"
+        "python scripts/fetch_weights.py --name {wildcards.name} --out {output} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"

@@ -24,7 +24,8 @@ rule simclr:
         checkpoint="work/{scale}/features/{features}/checkpoint.safetensors",
     shell:
         "python scripts/simclr.py --settings {params.settings:q} --data {input.data} "
-        "--checkpoint {params.checkpoint} --out {output.encoder} {output.report} 2> {log}"
+        "--checkpoint {params.checkpoint} --out {output.encoder} {output.report} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"
 
 
 rule extract:
@@ -48,4 +49,5 @@ rule extract:
         settings=features_settings("simclr", "seed", "probe"),
     shell:
         "python scripts/extract.py --settings {params.settings:q} --data {input.data} "
-        "--encoder {input.encoder} --out {output.features} {output.probe} 2> {log}"
+        "--encoder {input.encoder} --out {output.features} {output.probe} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"

@@ -21,4 +21,5 @@ for report_name, report_item in S.reports.items():
             context=report_context(report_name),
         shell:
             "python scripts/report.py --name {params.name} --context {params.context:q} "
-            "--out reports/{params.name} 2> {log}"
+            "--out reports/{params.name} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"

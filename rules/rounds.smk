@@ -26,7 +26,8 @@ rule train:
         **step_params(previous=lambda w, input: option("previous", input.get("previous", []))),
     shell:
         "python scripts/train.py --chain {params.chain:q} --data {input.data} {params.encoder} "
-        "--round {wildcards.round} {params.so_far} {params.previous} --out {output} 2> {log}"
+        "--round {wildcards.round} {params.so_far} {params.previous} --out {output} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"
 
 
 rule mc_sample:
@@ -54,7 +55,8 @@ rule mc_sample:
         **step_params(),
     shell:
         "python scripts/mc_sample.py --chain {params.chain:q} --data {input.data} {params.encoder} "
-        "--round {wildcards.round} {params.so_far} --model {input.model} --out {output} 2> {log}"
+        "--round {wildcards.round} {params.so_far} --model {input.model} --out {output} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"
 
 
 rule acquire:
@@ -83,7 +85,8 @@ rule acquire:
     shell:
         "python scripts/acquire.py --chain {params.chain:q} --data {input.data} {params.encoder} "
         "--round {wildcards.round} {params.so_far} --predictions {input.predictions} "
-        "--out {output} 2> {log}"
+        "--out {output} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"
 
 
 rule evaluate:
@@ -112,7 +115,8 @@ rule evaluate:
     shell:
         "python scripts/evaluate.py --chain {params.chain:q} --data {input.data} {params.encoder} "
         "--round {wildcards.round} {params.so_far} --model {input.model} {params.picks} "
-        "--out {output} 2> {log}"
+        "--out {output} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"
 
 
 rule history:
@@ -142,4 +146,5 @@ rule history:
         encoder=lambda w, input: option("encoder", input.get("encoder", [])),
     shell:
         "python scripts/history.py --chain {params.chain:q} --data {input.data} "
-        "{params.encoder} --records {input.records} --out {output} 2> {log}"
+        "{params.encoder} --records {input.records} --out {output} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"
