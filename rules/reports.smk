@@ -22,4 +22,4 @@ for report_name, report_item in S.reports.items():
         shell:
             "python scripts/report.py --name {params.name} --context {params.context:q} "
             "--out reports/{params.name} 2> {log} "
-        "|| {{ tail -n 5 {log} >&2; exit 1; }}"
+            "|| {{ tail -n 5 {log} >&2; exit 1; }}"
