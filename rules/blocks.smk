@@ -7,8 +7,6 @@ rule block:
         data=chain_data,
         encoder=chain_encoder,
         previous=block_before(lambda w: int(w.block) - 1),
-        code=code("scripts/block.py"),
-        method=method_code,
     output:
         multiext(BLOCK, ".npz", ".safetensors"),
     log:
@@ -24,7 +22,8 @@ rule block:
         gpu=GPU,
     params:
         chain=chain_json,
-        plugin=plugin_digest,
+        code=code("scripts/block.py"),
+        method=method_code,
         encoder=lambda w, input: option("encoder", input.get("encoder", [])),
         previous=lambda w, input: option("previous", input.get("previous", [])),
         last=lambda w: (int(w.block) + 1) * RUNTIME["rounds_per_job"],
@@ -41,15 +40,14 @@ use rule block as chain with:
         data=chain_data,
         encoder=chain_encoder,
         previous=block_before(lambda w: last_block(w) - 1),
-        code=code("scripts/block.py"),
-        method=method_code,
     output:
         HISTORY,
     log:
         f"logs/{CHAIN}/chain.log",
     params:
         chain=chain_json,
-        plugin=plugin_digest,
+        code=code("scripts/block.py"),
+        method=method_code,
         encoder=lambda w, input: option("encoder", input.get("encoder", [])),
         previous=lambda w, input: option("previous", input.get("previous", [])),
         last=rounds_of,

@@ -2,32 +2,35 @@
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from shlex import quote
 
 from snakemake.utils import update_config
 
-sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+BASE = Path(workflow.basedir).resolve()
+sys.path.insert(0, str(BASE / "src"))
 from balent import sources
 from balent.acquisition import catalog
 from balent.budget import rounds
 from balent.config import read_yaml, resolve, retyped
 from balent.environment import job_environment
 from balent.errors import BalentError
+from balent.files import tree_digest
 from balent.loop.chain import Chain
 from balent.reports import kinds
 
 # Snakemake reads what is nested in --config, such as seeds=[0,1], as text.
 update_config(config, retyped(workflow.config_settings.config))
 try:
-    S = resolve(config, read_yaml(Path(workflow.basedir) / "config.schema.yaml"))
+    S = resolve(config, read_yaml(BASE / "config.schema.yaml"))
 except BalentError as error:
     raise SystemExit(f"config.yaml: {error}")
 
 RUNTIME = S.runtime
 THREADS = RUNTIME["torch_threads"]
 GPU = int(RUNTIME["device"].startswith("cuda"))  # requested from a scheduler
-os.environ.update(job_environment(RUNTIME, Path(workflow.basedir) / "src"))
+os.environ.update(job_environment(RUNTIME, BASE / "src"))
 
 CHAIN = "{scale}/{scenario}/{method}/seed{seed}"
 HISTORY = [f"results/{CHAIN}/{name}" for name in ("history.csv", "picks.npz", "run.json")]
@@ -44,25 +47,27 @@ wildcard_constraints:
 
 
 def code(*paths):
-    """Source files that a job runs, relative to the workflow: inputs, so that edits re-run it."""
-    base = Path(workflow.basedir).resolve()
-    return [str(path.relative_to(base)) for path in sources.closure(*(base / p for p in paths))]
+    """The source files that a job runs, as a digest for each folder: a parameter of the job.
+
+    Contents decide, so an edit re-runs the job and a new time stamp does not.
+    """
+    return grouped_digests(tuple(sources.closure(*(BASE / path for path in paths))))
 
 
 def method_code(w):
-    """The file of the chain's acquisition function and what it imports, as far as it is ours."""
+    """As ``code``, of the chain's acquisition function, which another package may provide."""
     path = catalog.find(S.methods[w.method]["function"]).path
-    return code(path) if ours(path) else []
+    if path.is_relative_to(BASE):
+        return code(path)
+    return [f"{path.name} {sources.digest(sources.plugin(path))}"]
 
 
-def plugin_digest(w):
-    """The digest of a method that another package provides; empty for our own."""
-    path = catalog.find(S.methods[w.method]["function"]).path
-    return "" if ours(path) else sources.digest(sources.plugin(path))
-
-
-def ours(path):
-    return path.is_relative_to(Path(workflow.basedir).resolve())
+@cache
+def grouped_digests(paths):
+    folders = {}
+    for path in paths:
+        folders.setdefault(path.parent.relative_to(BASE), []).append(path)
+    return [f"{folder} {sources.digest(files)[:16]}" for folder, files in sorted(folders.items())]
 
 
 def chain_json(w):
@@ -113,10 +118,19 @@ def item_histories(item):
     ]
 
 
-def own_source(w):
-    """The file or folder of a user's own data set."""
+def own_path(w):
+    """The file or folder of a user's own data set, as a list; empty for a known data set."""
     own = RUNTIME["data_sets"].get(w.name)
-    return [own["path"]] if own else []
+    return [Path(own["path"]).expanduser()] if own else []
+
+
+def own_file(w):
+    return [str(path) for path in own_path(w) if not path.is_dir()]
+
+
+def own_folder(w):
+    """A digest of the files in a user's folder: Snakemake looks at the folder's own time only."""
+    return [tree_digest(path) for path in own_path(w) if path.is_dir()]
 
 
 def features_data(w):
@@ -176,11 +190,11 @@ def picks_now(w):
     return [] if int(w.round) == last else [f"{ROUND}/picks.npz".format(**w)]
 
 
-def step_params(**more):
+def step_params(script, **more):
     """The parts of a step's command line that are not plain files."""
     return dict(
         chain=chain_json,
-        plugin=plugin_digest,
+        code=code(script),
         encoder=lambda w, input: option("encoder", input.get("encoder", [])),
         so_far=lambda w, input: option("so-far", input.get("so_far", [])),
         **more,

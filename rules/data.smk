@@ -1,8 +1,7 @@
 # Raw data in one canonical form: data/raw/NAME.npz with x_train, y_train, x_test, y_test.
 rule data:
     input:
-        own=own_source,
-        code=code("scripts/fetch_data.py"),
+        own=own_file,
     output:
         "data/raw/{name}.npz",
     log:
@@ -16,6 +15,8 @@ rule data:
         runtime=120,
     params:
         own=lambda w: json.dumps(RUNTIME["data_sets"].get(w.name)),
+        folder=own_folder,
+        code=code("scripts/fetch_data.py"),
     shell:
         "python scripts/fetch_data.py --name {wildcards.name} --own {params.own:q} "
         "--out {output} 2> {log} "
@@ -23,8 +24,6 @@ rule data:
 
 
 rule weights:
-    input:
-        code("scripts/fetch_weights.py"),
     output:
         "data/raw/weights/{name}.safetensors",
     log:
@@ -36,6 +35,8 @@ rule weights:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        code=code("scripts/fetch_weights.py"),
     shell:
         "python scripts/fetch_weights.py --name {wildcards.name} --out {output} 2> {log} "
         "|| {{ tail -n 5 {log} >&2; exit 1; }}"

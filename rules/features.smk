@@ -5,7 +5,6 @@ FEATURES = "data/features/{scale}/{features}"
 rule simclr:
     input:
         data=features_data,
-        code=code("scripts/simclr.py"),
     output:
         encoder=f"{FEATURES}/encoder.safetensors",
         report=f"{FEATURES}/simclr.json",
@@ -21,6 +20,7 @@ rule simclr:
         gpu=GPU,
     params:
         settings=features_settings("simclr", "seed"),
+        code=code("scripts/simclr.py"),
         checkpoint="work/{scale}/features/{features}/checkpoint.safetensors",
     shell:
         "python scripts/simclr.py --settings {params.settings:q} --data {input.data} "
@@ -32,7 +32,6 @@ rule extract:
     input:
         data=features_data,
         encoder=f"{FEATURES}/encoder.safetensors",
-        code=code("scripts/extract.py"),
     output:
         features=f"{FEATURES}/features.npz",
         probe=f"{FEATURES}/probe.json",
@@ -47,6 +46,7 @@ rule extract:
         runtime=240,
     params:
         settings=features_settings("simclr", "seed", "probe"),
+        code=code("scripts/extract.py"),
     shell:
         "python scripts/extract.py --settings {params.settings:q} --data {input.data} "
         "--encoder {input.encoder} --out {output.features} {output.probe} 2> {log} "

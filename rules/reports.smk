@@ -6,7 +6,6 @@ for report_name, report_item in S.reports.items():
             f"report_{report_name}"
         input:
             data=report_inputs(report_name),
-            code=code("scripts/report.py", kinds.KINDS[report_item["kind"]].source),
         output:
             kinds.outputs(report_name, report_item),
         log:
@@ -19,6 +18,7 @@ for report_name, report_item in S.reports.items():
         params:
             name=report_name,
             context=report_context(report_name),
+            code=code("scripts/report.py", kinds.KINDS[report_item["kind"]].source),
         shell:
             "python scripts/report.py --name {params.name} --context {params.context:q} "
             "--out reports/{params.name} 2> {log} "

@@ -8,7 +8,6 @@ rule train:
         encoder=chain_encoder,
         so_far=before("records.npz"),
         previous=weights_before,
-        code=code("scripts/train.py"),
     output:
         f"{ROUND}/model.safetensors",
     log:
@@ -23,7 +22,10 @@ rule train:
         runtime=240,
         gpu=GPU,
     params:
-        **step_params(previous=lambda w, input: option("previous", input.get("previous", []))),
+        **step_params(
+            "scripts/train.py",
+            previous=lambda w, input: option("previous", input.get("previous", [])),
+        ),
     shell:
         "python scripts/train.py --chain {params.chain:q} --data {input.data} {params.encoder} "
         "--round {wildcards.round} {params.so_far} {params.previous} --out {output} 2> {log} "
@@ -36,8 +38,6 @@ rule mc_sample:
         encoder=chain_encoder,
         so_far=before("records.npz"),
         model=f"{ROUND}/model.safetensors",
-        code=code("scripts/mc_sample.py"),
-        method=method_code,
     output:
         f"{ROUND}/predictions.npz",
     log:
@@ -52,7 +52,7 @@ rule mc_sample:
         runtime=240,
         gpu=GPU,
     params:
-        **step_params(),
+        **step_params("scripts/mc_sample.py", method=method_code),
     shell:
         "python scripts/mc_sample.py --chain {params.chain:q} --data {input.data} {params.encoder} "
         "--round {wildcards.round} {params.so_far} --model {input.model} --out {output} 2> {log} "
@@ -65,8 +65,6 @@ rule acquire:
         encoder=chain_encoder,
         so_far=before("records.npz"),
         predictions=f"{ROUND}/predictions.npz",
-        code=code("scripts/acquire.py"),
-        method=method_code,
     output:
         f"{ROUND}/picks.npz",
     log:
@@ -81,7 +79,7 @@ rule acquire:
         runtime=240,
         gpu=GPU,
     params:
-        **step_params(),
+        **step_params("scripts/acquire.py", method=method_code),
     shell:
         "python scripts/acquire.py --chain {params.chain:q} --data {input.data} {params.encoder} "
         "--round {wildcards.round} {params.so_far} --predictions {input.predictions} "
@@ -96,7 +94,6 @@ rule evaluate:
         so_far=before("records.npz"),
         model=f"{ROUND}/model.safetensors",
         picks=picks_now,
-        code=code("scripts/evaluate.py"),
     output:
         f"{ROUND}/records.npz",
     log:
@@ -111,7 +108,9 @@ rule evaluate:
         runtime=240,
         gpu=GPU,
     params:
-        **step_params(picks=lambda w, input: option("picks", input.get("picks", []))),
+        **step_params(
+            "scripts/evaluate.py", picks=lambda w, input: option("picks", input.get("picks", []))
+        ),
     shell:
         "python scripts/evaluate.py --chain {params.chain:q} --data {input.data} {params.encoder} "
         "--round {wildcards.round} {params.so_far} --model {input.model} {params.picks} "
@@ -126,8 +125,6 @@ rule history:
         records=lambda w: f"{ROUND}/records.npz".format(
             **(dict(w) | {"round": rounds(S.scenarios[w.scenario]["acquisition"]) - 1})
         ),
-        code=code("scripts/history.py"),
-        method=method_code,
     output:
         HISTORY,
     log:
@@ -142,7 +139,8 @@ rule history:
         runtime=30,
     params:
         chain=chain_json,
-        plugin=plugin_digest,
+        code=code("scripts/history.py"),
+        method=method_code,
         encoder=lambda w, input: option("encoder", input.get("encoder", [])),
     shell:
         "python scripts/history.py --chain {params.chain:q} --data {input.data} "

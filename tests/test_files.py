@@ -1,5 +1,6 @@
 """Files: whole or absent, data only, one clear line for what cannot be read."""
 
+import os
 import pickle
 
 import numpy as np
@@ -72,3 +73,22 @@ def test_tensors_keep_their_metadata(tmp_path):
     files.save_tensors(tmp_path / "m.safetensors", {"w": torch.ones(2)}, seconds=1.5)
     assert files.load_metadata(tmp_path / "m.safetensors") == {"seconds": "1.5"}
     assert torch.equal(files.load_tensors(tmp_path / "m.safetensors")["w"], torch.ones(2))
+
+
+def test_tree_digest_sees_every_changed_added_and_renamed_file(tmp_path):
+    image = tmp_path / "cat" / "1.png"
+    image.parent.mkdir()
+    image.write_bytes(b"one")
+    os.utime(image, (1, 1))
+    seen = [files.tree_digest(tmp_path)]
+    image.write_bytes(b"two")
+    os.utime(image, (2, 2))
+    seen.append(files.tree_digest(tmp_path))
+    (tmp_path / "dog").mkdir()
+    seen.append(files.tree_digest(tmp_path))
+    assert seen[2] == seen[1]  # an empty folder holds no images
+    image.rename(tmp_path / "dog" / "1.png")
+    seen.append(files.tree_digest(tmp_path))
+    (tmp_path / "dog" / "2.png").write_bytes(b"two")
+    seen.append(files.tree_digest(tmp_path))
+    assert len(set(seen)) == 4

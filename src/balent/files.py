@@ -121,6 +121,17 @@ def sha256_file(path: str | Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def tree_digest(folder: str | Path) -> str:
+    """A digest of the files below a folder: names, sizes and times, not contents."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(folder).rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            name = path.relative_to(folder).as_posix()
+            digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
 def sha256_arrays(*arrays: np.ndarray) -> str:
     """The SHA-256 of the arrays' bytes, one after another in C order."""
     digest = hashlib.sha256()

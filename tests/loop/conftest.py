@@ -10,7 +10,7 @@ from balent.config import merge_patch, read_yaml, resolve
 from balent.data.fetch import fetch
 from balent.files import save_npz, save_tensors
 from balent.loop.chain import Chain
-from balent.models.build import build_encoder
+from balent.models.encoders import build_encoder
 from balent.streams import Streams
 
 ROOT = Path(__file__).parents[2]

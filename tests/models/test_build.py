@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from balent.errors import ConfigError, DataError
-from balent.models.build import build_encoder, build_model
+from balent.models.build import build_model
+from balent.models.encoders import build_encoder
 from balent.streams import Streams
 
 HEAD = {"family": "head", "hidden": 2048, "dropout": 0.2, "last_bias": False}

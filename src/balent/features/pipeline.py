@@ -19,7 +19,7 @@ from balent.features import simclr
 from balent.features.extract import extract
 from balent.features.probe import ProbeSettings, probe
 from balent.features.settings import SimclrSettings, content_key
-from balent.models.build import load_encoder
+from balent.models.encoders import load_encoder
 from balent.streams import Streams
 
 

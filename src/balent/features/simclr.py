@@ -30,7 +30,7 @@ from balent.errors import ConfigError
 from balent.features.augment import build_augmentation
 from balent.features.ntxent import nt_xent
 from balent.features.settings import SimclrSettings
-from balent.models.build import Encoder, build_encoder
+from balent.models.encoders import Encoder, build_encoder
 from balent.streams import Streams
 
 

@@ -16,6 +16,7 @@ from torch.nn import functional
 from balent.errors import ConfigError
 from balent.models.base import BayesianModel, Folded, drop
 from balent.models.convolution import Convolution, pooled_patch_index
+from balent.models.spec import feature_maps
 
 TERMS_BYTES = 2 << 20
 """Of the second convolution's terms at a time on a CPU: the second-level cache of a core. A
@@ -53,10 +54,7 @@ class CNN(BayesianModel):
                 f"model.channels {list(channels)} and model.kernels {list(kernels)}: give two or "
                 "more, as many of one as of the other"
             )
-        maps = [tuple(input_shape[1:])]
-        for kernel in kernels:
-            h, w = maps[-1]
-            maps.append(((h - kernel + 1) // 2, (w - kernel + 1) // 2))
+        maps = feature_maps((input_shape[1], input_shape[2]), kernels)
         if min(maps[-1]) < 1:
             raise ConfigError(
                 f"model.kernels {list(kernels)} leave nothing of images of {maps[0][0]}x"

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from balent.models.torchvision_ops import import_torchvision
 
-STEMS = ("imagenet", "small")
-
 
 class ResNetEncoder(nn.Sequential):
     """Images [n, 1 or 3, H, W] → features [n, out_features]; greyscale is repeated to 3 channels.

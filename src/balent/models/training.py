@@ -25,9 +25,6 @@ RUN_ROWS = 4096
 HELD_BYTES = 256 << 20
 """Labelled points of up to this size are converted once; of more, those of each batch."""
 
-Progress = Callable[[int, int], None]
-"""Called with the number of steps done and to do."""
-
 
 class Points(Protocol):
     """What training needs of balent.data.inputs.PoolView."""
@@ -44,7 +41,6 @@ def train(
     index: Tensor,
     settings: Mapping[str, Any],
     streams: Streams,
-    progress: Progress | None = None,
 ) -> BayesianModel:
     """Train ``model`` in place, from the weights that it has, and return it in evaluation mode.
 
@@ -71,7 +67,6 @@ def train(
     dropout = streams.torch("dropout", device=device)
     optimiser = Adam(model, settings["learning_rate"])
     model.train()
-    done = 0
     for run in _runs(batches):
         lengths = [len(rows) for rows in run]
         rows = torch.cat(run).to(device)
@@ -80,9 +75,6 @@ def train(
         for batch, label, *batch_masks in zip(run_rows, labels, *masks, strict=True):
             cross_entropy(model(points(batch), batch_masks), label).backward()
             optimiser.step()
-        done += len(run)
-        if progress is not None:
-            progress(done, steps)
     return model.eval()
 
 
