@@ -18,6 +18,7 @@ from pathlib import Path
 
 from balent.config import read_yaml, resolve
 from balent.environment import job_environment
+from balent.layout import chain_data, chain_encoder
 from balent.loop.chain import Chain
 
 WORKERS = 2
@@ -38,13 +39,7 @@ def chains(settings) -> list[tuple[str, str, str | None]]:
     """(chain as JSON, data, encoder) of every chain of Table 1."""
     table, found = settings.reports["table1"], []
     for scenario in table["scenarios"]:
-        chosen = settings.scenarios[scenario]
-        data, encoder = f"data/raw/{chosen['data']}.npz", None
-        if "features" in chosen:
-            data = f"data/features/{settings.scale}/{chosen['features']}/features.npz"
-        if chosen["model"]["family"] == "backbone":
-            features = chosen["model"]["encoder"]["features"]
-            encoder = f"data/features/{settings.scale}/{features}/encoder.safetensors"
+        data, encoder = chain_data(settings, scenario), chain_encoder(settings, scenario)
         for method in table["methods"]:
             for seed in settings.seeds:
                 found.append((Chain.of(settings, scenario, method, seed).to_json(), data, encoder))

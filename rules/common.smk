@@ -10,7 +10,7 @@ from snakemake.utils import update_config
 
 BASE = Path(workflow.basedir).resolve()
 sys.path.insert(0, str(BASE / "src"))
-from balent import sources
+from balent import layout, sources
 from balent.acquisition import catalog
 from balent.budget import rounds
 from balent.config import read_yaml, resolve, retyped
@@ -77,19 +77,13 @@ def chain_json(w):
 
 def chain_data(w):
     """The file whose x_train the networks see: images or features."""
-    settings = S.scenarios[w.scenario]
-    if "features" in settings:
-        return f"data/features/{S.scale}/{settings['features']}/features.npz"
-    return f"data/raw/{settings['data']}.npz"
+    return layout.chain_data(S, w.scenario)
 
 
 def chain_encoder(w):
     """The weights of a pre-trained backbone; none where the scenario has no such backbone."""
-    encoder = S.scenarios[w.scenario]["model"].get("encoder", {})
-    source = encoder.get("pretrained", "none")
-    if source == "simclr":
-        return [f"data/features/{S.scale}/{encoder['features']}/encoder.safetensors"]
-    return [f"data/raw/weights/{encoder['name']}.safetensors"] if source == "imagenet" else []
+    encoder = layout.chain_encoder(S, w.scenario)
+    return [encoder] if encoder else []
 
 
 def option(name, values):
@@ -104,17 +98,14 @@ def scenarios_by(granularity):
 
 def all_histories():
     """The histories that the configured reports read."""
-    return sorted({path for item in S.reports.values() for path in item_histories(item)})
+    return item_histories(*S.reports.values())
 
 
-def item_histories(item):
-    """The histories that one report item reads."""
+def item_histories(*items):
+    """The histories that report items read."""
     return [
         HISTORY[0].format(scale=S.scale, scenario=scenario, method=method, seed=seed)
-        for scenario in item.get("scenarios", ())
-        if scenario in S.scenarios
-        for method in item.get("methods", ())
-        for seed in S.seeds
+        for scenario, method, seed in S.chains(items)
     ]
 
 

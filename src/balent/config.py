@@ -5,7 +5,7 @@ This module is read by the Snakefile in every job, so it imports neither torch n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ RUNTIME = (
     "device",
     "torch_threads",
     "memory_budget_mib",
+    "jobs_per_gpu",
     "granularity",
     "rounds_per_job",
     "data_mirror",
@@ -38,7 +39,8 @@ class Settings:
     features   resolved settings per feature set that this scale defines
     methods    {title, function, options} per method name
     reports    report items
-    runtime    device, torch_threads, memory_budget_mib, rounds_per_job, data_mirror, data_sets
+    runtime    device, torch_threads, memory_budget_mib, jobs_per_gpu, rounds_per_job,
+               data_mirror, data_sets
     """
 
     scale: str
@@ -54,6 +56,19 @@ class Settings:
         """``rounds`` or ``blocks`` for the chains of a scenario."""
         configured = self.runtime["granularity"]
         return self.scenarios[scenario]["granularity"] if configured == "auto" else configured
+
+    def chains(self, items: Iterable[dict] | None = None) -> list[tuple[str, str, int]]:
+        """(scenario, method, seed) of the chains that report items read (default: all items)."""
+        items = self.reports.values() if items is None else items
+        found = {
+            (scenario, method, seed)
+            for item in items
+            for scenario in item.get("scenarios", ())
+            if scenario in self.scenarios
+            for method in item.get("methods", ())
+            for seed in self.seeds
+        }
+        return sorted(found)
 
 
 def read_yaml(path: str | Path) -> dict:

@@ -12,24 +12,31 @@ from typing import Any
 
 DEVICE = "BALENT_DEVICE"
 MEMORY_BUDGET = "BALENT_MEMORY_BUDGET_MIB"
+JOBS_PER_GPU = "BALENT_JOBS_PER_GPU"
 DATA_MIRROR = "BALENT_DATA_MIRROR"
 
 
 def job_environment(runtime: dict[str, Any], source: Path) -> dict[str, str]:
-    """The environment variables of a job.
+    """The environment variables of a job of the workflow.
 
     runtime  as in balent.config.Settings; source  the folder of the package that jobs import
     """
-    threads = str(runtime["torch_threads"])
     path = os.environ.get("PYTHONPATH")
-    variables = {
-        # the checkout whose files are the jobs' inputs, whatever is installed
+    return job_variables(runtime) | {
+        # the checkout whose files are the jobs' code, whatever is installed
         "PYTHONPATH": os.pathsep.join(filter(None, [str(source.resolve()), path])),
         # jobs run under the interpreter that runs the workflow, activated or not
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+
+
+def job_variables(runtime: dict[str, Any]) -> dict[str, str]:
+    """The part of them that says how to compute; numerical libraries read theirs at import."""
+    threads = str(runtime["torch_threads"])
+    variables = {
         DEVICE: runtime["device"],
         MEMORY_BUDGET: str(runtime["memory_budget_mib"]),
-        # numerical libraries read these when a job starts
+        JOBS_PER_GPU: str(runtime["jobs_per_gpu"]),
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,

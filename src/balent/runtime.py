@@ -8,36 +8,51 @@ import os
 import platform
 import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import torch
 
 import balent
-from balent import environment
+from balent import devices, environment
 from balent.errors import ConfigError
 
 PACKAGES = ("torch", "numpy", "safetensors")
 
 
+_held: list[devices.Lease] = []
+"""This process's share of a GPU, until the process ends."""
+
+
 def start(torch_threads: int) -> str:
     """Set the threads of this process and choose its device (environment.DEVICE, default ``auto``).
 
-    Returns the device's name. Raises ConfigError when a GPU is asked for that is not there:
-    nothing falls back silently.
+    Returns the device's name. On a GPU the process holds a share of it (balent.devices), and waits
+    while other processes hold all of them; environment.JOBS_PER_GPU says how many share a GPU.
+    Raises ConfigError when a GPU is asked for that is not there: nothing falls back silently.
     """
     torch.set_num_threads(torch_threads)
     device = os.environ.get(environment.DEVICE, "auto")
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda"):
-        count = torch.cuda.device_count()
-        number = int(device.partition(":")[2] or 0)
-        if number >= count:
-            raise ConfigError(
-                f"device: {device!r} is not there (this machine has {count} CUDA devices); "
-                "use device=cpu or device=auto"
-            )
-    return device
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    count = torch.cuda.device_count()
+    _, chosen, number = device.partition(":")
+    allowed = [int(number)] if chosen else range(count)
+    if count == 0 or allowed[0] >= count:
+        raise ConfigError(
+            f"device: {device!r} is not there (this machine has {count} CUDA devices); "
+            "use device=cpu or device=auto"
+        )
+    names = [str(torch.cuda.get_device_properties(i).uuid) for i in allowed]
+    shares = int(os.environ.get(environment.JOBS_PER_GPU, "1"))
+    lease = devices.acquire(names, shares, waiting=lambda: _say_waiting(len(names), shares))
+    _held.append(lease)
+    return f"cuda:{allowed[lease.index]}"
+
+
+def _say_waiting(count: int, shares: int) -> None:
+    text = f"waiting: {count} CUDA devices with {shares} jobs each are in use (jobs_per_gpu)"
+    print(f"balent: {text}", file=sys.stderr, flush=True)
 
 
 def memory_budget() -> int:
