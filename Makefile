@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: table1 all env lint test benchmarks clean
+.PHONY: table1 all env lint test test-peers benchmarks clean
 .DEFAULT_GOAL := table1
 
 table1: env
@@ -31,6 +31,15 @@ lint: env
 
 test: env lint
 	pytest
+
+# other packages' scores: an environment of their own, laid over .venv for these tests alone
+test-peers: .venv-peers/.ready
+	PYTHONPATH="$(CURDIR)/.venv-peers" pytest tests/peers
+
+.venv-peers/.ready: envs/requirements-peers.txt $(BIN)/.ready
+	rm -rf .venv-peers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv-peers -r $<
+	@touch $@
 
 benchmarks: env
 	python benchmarks/sampler.py

@@ -25,7 +25,7 @@ update_config(config, retyped(workflow.config_settings.config))
 try:
     S = resolve(config, read_yaml(BASE / "config.schema.yaml"))
 except BalentError as error:
-    raise SystemExit(f"config.yaml: {error}")
+    raise SystemExit(f"balent: {error}")
 
 RUNTIME = S.runtime
 THREADS = RUNTIME["torch_threads"]
@@ -38,8 +38,8 @@ HISTORY = [f"results/{CHAIN}/{name}" for name in ("history.csv", "picks.npz", "r
 
 wildcard_constraints:
     scale=S.scale,
-    method="[a-z0-9_]+",
-    scenario="[a-z0-9_]+",
+    method="|".join(S.methods),
+    scenario="|".join(S.scenarios),
     features="[a-z0-9_]+",
     seed="[0-9]+",
     round="[0-9]+",

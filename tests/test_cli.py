@@ -1,11 +1,15 @@
-"""The command ``balent``: a file is checked at every scale, alone or over config.yaml."""
+"""The command ``balent``: methods are listed, a file is checked alone or over config.yaml."""
 
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from balent.cli import laid_over, main
+from balent.cli import main
+from balent.cli.check import laid_over
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,5 +88,22 @@ def test_mappings_merge_and_lists_replace():
 def test_methods_are_listed(capsys):
     main(["methods"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["name", "kind", "needs", "cost", "source"]
-    assert any(line.startswith("balentacq ") for line in lines)
+    assert lines[0].split() == ["name", "kind", "needs", "options", "cost", "paper"]
+    [row] = [line for line in lines if line.startswith("power_bald ")]
+    assert re.split("  +", row)[:4] == ["power_bald", "score", "moments", "gumbel_scale=1.0"]
+
+
+def test_listing_methods_imports_no_torch():
+    code = (
+        "import sys; from balent.cli import main; main(['methods']); print('torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout.splitlines()[-1] == "False"
+
+
+def test_a_reader_that_is_gone_is_no_error():
+    listing = [sys.executable, "-c", "from balent.cli import main; main(['methods'])"]
+    run = subprocess.Popen(listing, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    run.stdout.close()
+    assert run.stderr.read() == b""
+    assert run.wait() == 0

@@ -232,24 +232,6 @@ def test_an_accuracy_table_has_sizes_for_every_scenario_of_its_scale():
     resolve(config | {"scale": "paper"}, SCHEMA)
 
 
-@pytest.mark.parametrize(
-    "declared",
-    [{"needs": ("pairs",)}, {"needs": ("labelled_features",)}, {"roles": ("validation",)}],
-)
-def test_a_method_that_needs_what_nothing_computes_is_refused(monkeypatch, declared):
-    from balent.acquisition import catalog
-
-    original = catalog.find
-    found = original("bald")
-    entry = replace(found, spec=replace(found.spec, **declared))
-    monkeypatch.setattr(catalog, "find", lambda name: entry if name == "bald" else original(name))
-    config = deepcopy(CONFIG)
-    for scenario in config["scenarios"].values():
-        scenario.setdefault("small", {})["pool"] = {"validation": 5}
-    need = next(iter(declared.values()))[0]
-    assert f"'bald' needs {need}, which is not supported by this version" in refused(config)
-
-
 def test_what_the_user_brings_is_looked_for_from_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mine.npz").touch()

@@ -114,7 +114,6 @@ def resolve(config: dict, schema: dict, every_budget: bool = True) -> Settings:
             undefined[name] = entry["title"]
     every = config["scenarios"]
     checks.check_reports(config["reports"], scenarios, every, methods, scale, every_budget)
-    checks.check_supported(methods)
     for entry in own.values():
         entry["path"] = str(Path(entry["path"]).expanduser())
     return Settings(

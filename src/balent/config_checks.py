@@ -9,18 +9,13 @@ from typing import Any
 
 from balent.acquisition import catalog
 from balent.budget import label_counts
+from balent.data import roles
 from balent.data.registry import DATASETS, DataSet
 from balent.errors import BalentError, ConfigError
 from balent.features import augment_spec
 from balent.features.settings import SimclrSettings
 from balent.models import spec
 from balent.reports import kinds
-
-OPTION_MINIMA = {("power_bald", "gumbel_scale"): 0.0}
-"""Values below are refused by the function itself, but only when it runs."""
-
-NOT_COMPUTED = ("pairs", "labelled_features")
-"""Needs that a method may declare, but that nothing computes yet."""
 
 
 def one_of(value: str, allowed: Iterable[str], where: str, what: str) -> str:
@@ -63,26 +58,7 @@ def method(name: str, entry: dict) -> dict[str, Any]:
         catalog.check_options(function, options)
     except BalentError as error:
         raise ConfigError(f"methods.{name}: {error}") from None
-    for option, value in options.items():
-        least = OPTION_MINIMA.get((found, option))
-        if least is not None and value < least:
-            raise ConfigError(
-                f"methods.{name}.options.{option}: {value} is not allowed; "
-                f"give a number from {least:g}"
-            )
     return {"title": entry.get("title", name), "function": found, "options": options}
-
-
-def check_supported(methods: dict) -> None:
-    """Refuse methods that declare what this version does not compute."""
-    for name, entry in methods.items():
-        declared = catalog.find(entry["function"]).spec
-        missing = [need for need in declared.needs if need in NOT_COMPUTED] + [*declared.roles]
-        if missing:
-            raise ConfigError(
-                f"methods.{name}.function: {entry['function']!r} needs {missing[0]}, which is not "
-                "supported by this version; remove the method"
-            )
 
 
 def check_features(settings: dict, own: dict, where: str) -> None:
@@ -204,13 +180,13 @@ def _check_normalize(settings: dict, known: DataSet | None, where: str) -> None:
 
 def _check_sizes(settings: dict, known: DataSet | None, where: str) -> None:
     """Pool, initial set, budget and test points, where the configuration alone says them."""
-    roles, sizes = settings["pool"], settings["acquisition"]
-    reserved = sum(count for role, count in roles.items() if role != "pool")
-    pool = None if roles["pool"] == "all" else roles["pool"]
+    given, sizes = settings["pool"], settings["acquisition"]
+    reserved = sum(count for role, count in given.items() if role != "pool")
+    pool = None if given["pool"] == "all" else given["pool"]
     if known is not None:
         pool = known.n_train - reserved if pool is None else pool
         if pool < 1 or pool + reserved > known.n_train:
-            wanted = ", ".join(f"{role} {count}" for role, count in roles.items())
+            wanted = ", ".join(f"{role} {count}" for role, count in given.items())
             raise ConfigError(
                 f"{where}.pool: {wanted} do not fit the {known.n_train} training images of "
                 f"{settings['data']}; lower them"
@@ -244,16 +220,6 @@ def _check_sizes(settings: dict, known: DataSet | None, where: str) -> None:
         )
 
 
-def check_roles(scenario: str, settings: dict, method: str, function: str) -> None:
-    """Refuse a method that needs an index role that the scenario does not have."""
-    for role in catalog.find(function).spec.roles:
-        if not settings["pool"].get(role):
-            raise ConfigError(
-                f"scenarios.{scenario}.pool: method {method!r} needs the index role {role!r}, "
-                f"which this scenario does not have; add {role}: <number of points>"
-            )
-
-
 def check_reports(
     reports: dict, scenarios: dict, every: Iterable[str], methods: dict, scale: str, complete: bool
 ) -> None:
@@ -271,7 +237,8 @@ def check_reports(
             one_of(chosen, methods, f"reports.{name}.methods", "method")
             for scenario in item.get("scenarios", ()):
                 if scenario in scenarios:
-                    check_roles(scenario, scenarios[scenario], chosen, methods[chosen]["function"])
+                    needed = catalog.find(methods[chosen]["function"]).spec.roles
+                    roles.check(scenario, scenarios[scenario]["pool"], chosen, needed)
         for other, table in item.get("budgets", {}).items():
             for scenario in table:
                 one_of(scenario, every, f"reports.{name}.budgets.{other}", "scenario")

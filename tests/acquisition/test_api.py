@@ -1,11 +1,17 @@
 """The public face: ``balent.methods``, ``balent.score``, ``balent.select``."""
 
+import sys
+import warnings
+from dataclasses import replace
+from importlib import metadata
+
 import numpy as np
 import pytest
 import torch
 
 import balent
-from balent import api
+from balent import pool as pool_module
+from balent.acquisition import catalog, registry
 from balent.errors import BalentError, InputError, MethodError
 
 
@@ -64,7 +70,7 @@ def test_tiles_change_nothing(monkeypatch):
     probs = pool(n=50)
     whole = balent.score("balentacq", probs)
     picked = balent.select("bald", np.tile(probs, (3, 1, 1)), 30)
-    monkeypatch.setattr(api, "TILE", 6 * 4 * 7)
+    monkeypatch.setattr(pool_module, "TILE", 6 * 4 * 7)
     assert balent.score("balentacq", probs).tolist() == whole.tolist()
     assert balent.select("bald", np.tile(probs, (3, 1, 1)), 30).tolist() == picked.tolist()
     probs[33, 4] *= 2
@@ -127,10 +133,16 @@ def test_probs_that_are_none_are_refused(name, probs, message):
         ({"features": np.ones((20, 2))}, "bald uses no features"),
         ({"gumbel_scale": 1.0}, "bald: unknown option 'gumbel_scale'"),
         ({"name": "bold"}, "unknown method 'bold'; did you mean 'bald'"),
-        ({"name": "badge"}, "badge needs features"),
-        ({"name": "badge", "features": np.ones((19, 2))}, "features: 19 rows for the 20 points"),
+        ({"name": "badge"}, r"badge needs features; give \[N, D\], mean penultimate features"),
+        (
+            {"name": "badge", "features": np.ones((19, 2))},
+            r"features: shape \(19, 2\) has N = 19, but probs has N = 20; give \[N, D\]",
+        ),
         ({"name": "badge", "features": np.ones(20)}, r"give \[N, D\]"),
-        ({"name": "badge", "features": np.full((20, 2), np.nan)}, "features: hold NaN"),
+        (
+            {"name": "badge", "features": np.full((20, 2), np.nan)},
+            "features: NaN or infinity is not",
+        ),
     ],
 )
 def test_other_arguments_that_are_not_allowed_are_refused(arguments, message):
@@ -142,3 +154,175 @@ def test_other_arguments_that_are_not_allowed_are_refused(arguments, message):
 def test_score_refuses_a_batch_method():
     with pytest.raises(MethodError, match="badge builds batches"):
         balent.score("badge", pool(), features=np.ones((20, 2)))
+
+
+EVERYTHING = """
+from balent.acquisition.base import register
+
+@register(
+    name="everything",
+    title="Everything",
+    kind="score",
+    needs=("samples", "mean_and_features", "labelled_features", "pairs", "reference"),
+    masks="pool",
+    roles=("validation", "unlabelled_reference"),
+)
+def everything(predictions, context):
+    return (
+        predictions.samples[:, 0, 0].double()
+        + 10 * predictions.pairs[:, 0, 0]
+        + 100 * predictions.features[:, 0]
+        + 1e3 * predictions.reference[0, 0, 0]
+        + 1e4 * predictions.reference_pairs[0, 0, 0]
+        + 1e5 * context.labelled_features[0, 0]
+        + 1e6 * (context.validation_error or 0)
+    )
+"""
+
+
+@pytest.fixture
+def everything(tmp_path, monkeypatch):
+    """A method that needs every input, and the inputs; each one shows in the score."""
+    (tmp_path / "everything_module.py").write_text(EVERYTHING)
+    point = metadata.EntryPoint("everything", "everything_module", catalog.GROUP)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(catalog.metadata, "entry_points", lambda group: [point])
+    catalog.plugins.cache_clear()
+    yield {
+        "name": "everything",
+        "probs": pool(),
+        "features": np.random.default_rng(1).normal(size=(20, 3)),
+        "labelled_features": np.random.default_rng(2).normal(size=(7, 3)).astype(np.float32),
+        "pairs": pool(seed=3).astype(np.float32),
+        "reference_probs": torch.from_numpy(pool(n=9, seed=4)),
+        "reference_pairs": pool(n=9, seed=5),
+        "validation_error": 0.25,
+    }
+    catalog.plugins.cache_clear()
+    sys.modules.pop("everything_module", None)
+
+
+def test_every_input_reaches_the_method(everything):
+    scores = balent.score(**everything)
+    assert scores == pytest.approx(
+        everything["probs"][:, 0, 0]
+        + 10 * everything["pairs"][:, 0, 0]
+        + 100 * everything["features"][:, 0]
+        + 1e3 * everything["reference_probs"][0, 0, 0].item()
+        + 1e4 * everything["reference_pairs"][0, 0, 0]
+        + 1e5 * everything["labelled_features"][0, 0]
+        + 1e6 * 0.25
+    )
+    assert balent.select(**everything, size=20).tolist() == np.argsort(-scores).tolist()
+
+
+def test_the_validation_error_may_be_left_out(everything):
+    with_error = balent.score(**everything)
+    without = balent.score(**everything | {"validation_error": None})
+    assert without == pytest.approx(with_error - 1e6 * 0.25)
+
+
+@pytest.mark.parametrize("keyword", ["features", "labelled_features", "pairs"])
+def test_a_missing_input_is_named(everything, keyword):
+    with pytest.raises(MethodError, match=rf"everything needs {keyword}; give \["):
+        balent.score(**everything | {keyword: None})
+
+
+@pytest.mark.parametrize("keyword", ["reference_probs", "reference_pairs"])
+def test_a_missing_reference_is_named(everything, keyword):
+    with pytest.raises(MethodError, match=rf"everything needs {keyword}; give \[R, K, C\]"):
+        balent.score(**everything | {keyword: None})
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    ["labelled_features", "pairs", "reference_probs", "reference_pairs", "validation_error"],
+)
+def test_a_superfluous_input_is_named(everything, keyword):
+    with pytest.raises(MethodError, match=f"bald uses no {keyword}; leave it out"):
+        balent.score("bald", pool(), **{keyword: everything[keyword]})
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "message"),
+    [
+        ("labelled_features", np.ones((7, 2)), r"has D = 2, but features has D = 3"),
+        ("labelled_features", np.ones((0, 3)), r"labelled_features: shape \(0, 3\) is not"),
+        ("labelled_features", np.full((7, 3), np.inf), "labelled_features: NaN or infinity"),
+        ("pairs", pool(n=19), r"pairs: shape \(19, 6, 4\) has N = 19, but probs has N = 20"),
+        ("pairs", pool(k=5), "has K = 5, but probs has K = 6"),
+        ("pairs", pool() * 1.1, r"pairs: row \[0, 0\] does not sum to 1"),
+        ("reference_probs", pool(c=3), "reference_probs: .* has C = 3, but probs has C = 4"),
+        ("reference_probs", [1.0], "reference_probs: a list is not allowed"),
+        ("reference_pairs", pool(n=8), "has R = 8, but reference_probs has R = 9"),
+        ("reference_pairs", -pool(n=9), r"reference_pairs: row \[0, 0\] holds a negative value"),
+        ("validation_error", 1.5, r"validation_error=1.5 is not allowed; give a number in \[0"),
+        ("validation_error", float("nan"), "validation_error=nan is not allowed"),
+        ("validation_error", True, "validation_error=True is not allowed"),
+        ("validation_error", "0.1", "validation_error='0.1' is not allowed"),
+    ],
+)
+def test_an_input_that_is_not_allowed_is_named(everything, keyword, value, message):
+    with pytest.raises(InputError, match=message) as caught:
+        balent.score(**everything | {keyword: value})
+    assert "\n" not in str(caught.value)
+
+
+def one_sample(name) -> pool_module.Pool:
+    """What a method needs of 30 points, with K = 1."""
+    inputs = {
+        "features": np.random.default_rng(1).normal(size=(30, 3)),
+        "labelled_features": np.random.default_rng(2).normal(size=(7, 3)),
+        "pairs": pool(n=30, k=1, seed=3),
+        "reference_probs": pool(n=9, k=1, seed=4),
+        "reference_pairs": pool(n=9, k=1, seed=5),
+    }
+    spec = catalog.find(name).spec
+    used = {key for key, extra in pool_module.EXTRAS.items() if {*extra.needs} <= {*spec.needs}}
+    return pool_module.Pool(
+        pool(n=30, k=1),
+        **{key: value for key, value in inputs.items() if key in used},
+        validation_error=0.2 if "validation" in spec.roles else None,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(catalog.catalog()))
+def test_methods_without_a_ranking_of_one_sample_declare_it(name, monkeypatch):
+    """They are refused by ``prepare``; without that their scores are constant up to rounding."""
+    entry = catalog.find(name)
+    known = entry.spec.least_samples == 2
+    lenient = replace(entry, spec=replace(entry.spec, least_samples=1))
+    monkeypatch.setattr(pool_module.catalog, "find", lambda name: lenient)
+    predictions, context = pool_module.prepare(name, one_sample(name))
+    scores = registry.acquire(name, predictions, 30, context, {})[1]
+    assert (len(np.unique(scores.round(9))) == 1) == known
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, e in catalog.catalog().items() if e.spec.least_samples == 2]
+)
+def test_one_sample_is_refused_by_methods_that_compare_samples(name):
+    with pytest.raises(
+        MethodError, match=rf"{name} compares .* \(30, 1, 4\) has 1 \(K = 1\); give"
+    ):
+        pool_module.prepare(name, one_sample(name))
+
+
+def test_samples_that_agree_everywhere_are_warned_of():
+    same = np.repeat(pool(k=1), 5, axis=1)
+    with pytest.warns(UserWarning, match=r"so bald ranks by chance; is dropout on\?") as caught:
+        balent.select("bald", same, 3)
+    assert caught[0].filename == __file__
+    same[7, 2] = same[6, 2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        balent.select("bald", same, 3)
+        balent.select("entropy", np.repeat(pool(k=1), 5, axis=1), 3)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_arrays_on_a_gpu_give_the_same_picks():
+    probs = torch.from_numpy(pool())
+    for name in ("bald", "balentacq"):
+        expected = balent.select(name, probs, 5).tolist()
+        assert balent.select(name, probs.cuda(), 5).tolist() == expected

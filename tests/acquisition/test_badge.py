@@ -1,11 +1,13 @@
 """BADGE against k-means++ on embeddings that are written out, with the same random draws."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 import torch
 
 from balent.acquisition import badge as module
-from balent.acquisition import registry
+from balent.acquisition import centres, registry
 from balent.acquisition.base import Context, Predictions
 from balent.posterior.moments import Moments
 
@@ -22,26 +24,38 @@ def run(predictions, size, seed=0):
     return registry.acquire("badge", predictions, size, context, {})
 
 
-def explicit(predictions, size, seed=0):
-    """k-means++ of the outer products, [N, C·D] in memory, all distances from scratch."""
+def embeddings(predictions):
+    """The outer products, [N, C·D]."""
     mean = predictions.moments.mean.numpy()
     gradient = np.eye(mean.shape[1])[mean.argmax(axis=1)] - mean
     features = predictions.features.double().numpy()
-    embeddings = np.einsum("nc,nd->ncd", gradient, features).reshape(len(mean), -1)
+    return np.einsum("nc,nd->ncd", gradient, features).reshape(len(mean), -1)
+
+
+def squared_distances(points, chosen):
+    """To the nearest of the chosen, from scratch."""
+    return ((points[:, None] - points[chosen]) ** 2).sum(axis=2).min(axis=1)
+
+
+def explicit(predictions, size, seed=0):
+    """k-means++ of the outer products; after each draw one more number, which takes the point."""
+    points = embeddings(predictions)
     generator = np.random.default_rng(seed)
-    norms = (embeddings**2).sum(axis=1)
+    norms = (points**2).sum(axis=1)
     indices = [generator.choice(np.flatnonzero(norms == norms.max()))]
     scores = [norms.max()]
     while len(indices) < size:
-        distances = ((embeddings[:, None] - embeddings[indices]) ** 2).sum(axis=2).min(axis=1)
-        indices.append(generator.choice(len(mean), p=distances / distances.sum()))
+        distances = squared_distances(points, indices)
+        indices.append(generator.choice(len(points), p=distances / distances.sum()))
         scores.append(distances[indices[-1]])
+        generator.random()
     return indices, scores
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("seed", range(5))
-def test_equals_kmeans_plus_plus_on_explicit_embeddings(seed, dtype):
+def test_equals_kmeans_plus_plus_when_bounds_are_exact(seed, dtype, monkeypatch):
+    monkeypatch.setattr(module, "DRAWS", 1)
     predictions = make(n=60, c=4, d=7, seed=seed, dtype=dtype)
     indices, scores = run(predictions, size=20, seed=seed)
     expected = explicit(predictions, size=20, seed=seed)
@@ -49,11 +63,47 @@ def test_equals_kmeans_plus_plus_on_explicit_embeddings(seed, dtype):
     assert scores == pytest.approx(expected[1], rel=1e-9)
 
 
-def test_block_size_does_not_change_the_batch(monkeypatch):
+@pytest.mark.parametrize("draws", [1, 64])
+def test_batches_follow_the_law_of_kmeans_plus_plus(draws, monkeypatch):
+    """Every ordered batch of 4 of 5 points against its probability, whatever the bounds."""
+    monkeypatch.setattr(module, "DRAWS", draws)
+    predictions = make(n=5, c=3, d=2, seed=1)
+    points = embeddings(predictions)
+    first = (points**2).sum(axis=1).argmax()
+    law = {}
+    for rest in permutations(set(range(5)) - {first}, 3):
+        batch, probability = [first], 1.0
+        for index in rest:
+            distances = squared_distances(points, batch)
+            probability *= distances[index] / distances.sum()
+            batch.append(index)
+        law[tuple(batch)] = probability
+    assert sum(law.values()) == pytest.approx(1)
+    runs = 2000
+    found = [tuple(run(predictions, 4, seed)[0]) for seed in range(runs)]
+    expected = np.array([law[batch] for batch in law]) * runs
+    counts = np.array([found.count(batch) for batch in law])
+    assert counts.sum() == runs
+    chi_squared = ((counts - expected) ** 2 / expected).sum()
+    assert chi_squared < 52  # 23 degrees of freedom: 0.05 % lie beyond
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_scores_are_distances_when_drawn(dtype):
+    predictions = make(n=200, c=4, d=3, seed=6, dtype=dtype)
+    points = embeddings(predictions)
+    indices, scores = run(predictions, 150)
+    for step in range(1, 150):
+        expected = squared_distances(points, indices[:step])[indices[step]]
+        assert scores[step] == pytest.approx(expected, rel=1e-9)
+
+
+def test_block_sizes_do_not_change_the_batch(monkeypatch):
     predictions = make(n=50, c=3, d=6, seed=0, dtype=torch.float32)
-    whole = run(predictions, 15)
-    monkeypatch.setattr(module, "BLOCK", 6 * 7)
-    blocked = run(predictions, 15)
+    whole = run(predictions, 45)
+    monkeypatch.setattr(centres, "BLOCK", 6 * 7)
+    monkeypatch.setattr(centres, "CENTRES", 5)
+    blocked = run(predictions, 45)
     assert whole[0].tolist() == blocked[0].tolist()
     assert whole[1] == pytest.approx(blocked[1], rel=1e-12)
 

@@ -7,13 +7,19 @@ from importlib import import_module, metadata
 import pytest
 
 from balent.acquisition import catalog, registry
+from balent.acquisition.options import check_value
 from balent.errors import MethodError
 
 ISSUED = [
     "badge",
+    "balance",
+    "balance_partition",
     "bald",
     "balentacq",
     "balentacq_released",
+    "batch_balance",
+    "coremse",
+    "coreset",
     "entropy",
     "mean_sd",
     "power_bald",
@@ -54,7 +60,8 @@ def test_reading_imports_neither_torch_nor_a_method():
         "print(*[m for m in sys.modules if m == 'torch' or 'balent.acquisition.' in m])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(run.stdout.split()) == {"balent.acquisition.base", "balent.acquisition.catalog"}
+    loaded = {f"balent.acquisition.{name}" for name in ("base", "catalog", "options")}
+    assert set(run.stdout.split()) == loaded
 
 
 def test_a_declaration_is_read_without_running_the_file(tmp_path):
@@ -78,6 +85,10 @@ def test_a_declaration_is_read_without_running_the_file(tmp_path):
         ('("moments",)', '("moment",)', "needs='moment' is unknown"),
         ('needs=("moments",)', 'masks="tile"', "masks='tile' is unknown"),
         ('needs=("moments",)', 'roles=("pool",)', "roles='pool' is unknown"),
+        ('needs=("moments",)', 'needs=("pairs",)', "masks='any' cannot serve needs"),
+        ('needs=("moments",)', 'needs=("reference",)', "samples everywhere; write masks='pool'"),
+        ("aliases=", 'option_needs=(("votes", "sample"),), aliases=', "option_needs='sample' is"),
+        ("aliases=", 'option_needs=(("vote", "samples"),), aliases=', "names 'vote', which is no"),
         ("power=2.0", "power=float(2)", r"default of power=float\(2\) is not a literal"),
         ("power=2.0", "power", "option 'power' has no default"),
         ("votes=False", "**votes", "write every option out"),
@@ -97,6 +108,13 @@ def test_a_declaration_that_cannot_be_read_is_refused(tmp_path, old, new, messag
     assert "\n" not in str(caught.value)
 
 
+def test_an_option_adds_its_need_where_it_is_not_at_its_default(tmp_path):
+    text = GOOD.replace("aliases", 'option_needs=(("votes", "samples"),), aliases')
+    [entry] = catalog.read(write(tmp_path, text), "mine_module")
+    assert entry.needs({}) == entry.needs({"votes": False, "power": 1.0}) == ("moments",)
+    assert entry.needs({"votes": True}) == ("moments", "samples")
+
+
 def test_unknown_methods_are_answered_with_the_nearest_and_all():
     with pytest.raises(MethodError) as caught:
         catalog.find("bladd")
@@ -113,8 +131,40 @@ def test_options_are_checked_by_name_and_type():
     with pytest.raises(MethodError, match=r"unknown option 'x' .*it has no options"):
         catalog.check_options("bald", {"x": 1})
     for wrong in ("1", True, None):
-        with pytest.raises(MethodError, match=r"option gumbel_scale=.* give float"):
+        with pytest.raises(MethodError, match=r"power_bald: gumbel_scale=.* give float"):
             catalog.check_options("power_bald", {"gumbel_scale": wrong})
+
+
+@pytest.mark.parametrize(
+    ("interval", "inside", "outside"),
+    [
+        ("[0, 1)", (0, 0.5), (-1e-9, 1, float("nan"))),
+        ("(0, inf)", (1e-300, 1e300), (0, -1, float("inf"))),
+        ("[1, inf)", (1, 2), (0.5,)),
+        ("(-inf, -2]", (-2, -3.5), (-1.5,)),
+    ],
+)
+def test_intervals_of_options(interval, inside, outside):
+    for value in inside:
+        check_value("m: x", float(value), 0.0, interval)
+    for value in outside:
+        with pytest.raises(MethodError, match=r"^m: x=.* is not allowed; give a number in [\[(]"):
+            check_value("m: x", float(value), 0.0, interval)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "message"),
+    [
+        ({"powr": "[0, 1]"}, "the declaration names 'powr', which is no option"),
+        ({"power": "(2, 3)"}, "default of power=2.0 is not allowed; give a number in (2, 3)"),
+        ({"power": "from 0"}, "'from 0' is no interval; write it as"),
+    ],
+)
+def test_a_declaration_whose_option_values_make_no_sense_is_refused(tmp_path, allowed, message):
+    text = GOOD.replace('needs=("moments",),', f'needs=("moments",), allowed={allowed},')
+    with pytest.raises(MethodError) as caught:
+        catalog.read(write(tmp_path, text), "mine_module")
+    assert message in str(caught.value)
 
 
 @pytest.fixture

@@ -108,6 +108,14 @@ def test_badge_without_features_is_refused():
         acquire("badge", predictions(), 2, context(), {})
 
 
+def test_the_fields_of_needs():
+    assert registry.fields(("mean_and_features", "moments")) == ["moments", "features"]
+    assert registry.fields(("pairs",)) == ["samples", "pairs"]
+    assert registry.fields(("samples", "reference")) == ["samples", "reference"]
+    both = registry.fields(("pairs", "reference"))
+    assert both == ["samples", "pairs", "reference", "reference_pairs"]
+
+
 def test_a_batch_method_gives_no_scores():
     pool = predictions()
     pool = Predictions(30, moments=pool.moments, features=torch.ones(30, 2))

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = resolve(
     read_yaml(ROOT / "config.yaml") | {"scale": "small"}, read_yaml(ROOT / "config.schema.yaml")
 )
+ROLES = {"pool": {"validation": 60, "unlabelled_reference": 50}}
 SHORT = {
     "training": {"steps": 4},
     "sampling": {"samples": 5},
@@ -43,12 +44,19 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def arguments(data):
-    """arguments(scenario, method, seed, patch) -> keyword arguments of Job.start."""
+    """arguments(scenario, method, seed, patch, options) -> keyword arguments of Job.start."""
 
-    def make(scenario: str, method: str = "bald", seed: int = 0, patch: dict | None = None) -> dict:
-        chain = Chain.of(SETTINGS, scenario, method, seed)
+    def make(
+        scenario: str,
+        method: str = "bald",
+        seed: int = 0,
+        patch: dict | None = None,
+        options: dict | None = None,
+    ) -> dict:
+        chain = Chain.of(SETTINGS, scenario, "random", seed)
         settings = merge_patch(merge_patch(deepcopy(chain.settings), SHORT), patch or {})
-        fields = {**vars(chain), "settings": settings}
+        chosen = {"method": method, "function": method, "options": options or {}}
+        fields = {**vars(chain), **chosen, "settings": settings}
         backbone = settings["model"]["family"] == "backbone"
         return {
             "chain": Chain(**fields).to_json(),

@@ -5,7 +5,7 @@ import pytest
 from balent.loop import jobs
 from balent.loop.jobs import Job
 
-from .conftest import SETTINGS
+from .conftest import ROLES, SETTINGS
 
 METHODS = {
     "full_dropout": "balentacq",
@@ -13,6 +13,14 @@ METHODS = {
     "redundant_features": "power_bald",
     "pretrained_backbone": "mean_sd",
     "augmented_backbone": "random",
+}
+WITH_ROLES = {  # methods that need more than moments and features, with options
+    "balance": {"tau": 0.05},
+    "balance_partition": {"divisor": 8},
+    "batch_balance": {"divisor": 8},
+    "batchbald": {"configurations": 1000},
+    "coremse": {},
+    "coreset": {},
 }
 OUT = ("history.csv", "picks.npz", "run.json")
 
@@ -54,8 +62,19 @@ def in_steps(start, folder) -> list[bytes]:
 
 @pytest.mark.parametrize("scenario", METHODS)
 def test_histories_do_not_depend_on_granularity(scenario, arguments, tmp_path):
+    compare(arguments(scenario, METHODS[scenario]), tmp_path)
+
+
+@pytest.mark.parametrize("method", WITH_ROLES)
+def test_nor_do_those_of_methods_that_need_roles_or_samples(method, arguments, tmp_path):
+    compare(arguments("fixed_features", method, 0, ROLES, WITH_ROLES[method]), tmp_path)
+
+
+def compare(arguments: dict, tmp_path) -> None:
+    """Hold the three ways to run a chain of three rounds against each other."""
+
     def start() -> Job:
-        return Job.start(**arguments(scenario, METHODS[scenario]))
+        return Job.start(**arguments)
 
     folders = [tmp_path / name for name in ("one", "blocks", "steps")]
     for folder in folders:

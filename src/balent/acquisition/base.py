@@ -10,7 +10,7 @@ Axis letters: N points of the remaining pool, K samples, C classes, D features.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from balent.posterior.moments import Moments
 
-NEEDS = ("moments", "samples", "mean_and_features", "pairs", "labelled_features")
+NEEDS = ("moments", "samples", "mean_and_features", "pairs", "labelled_features", "reference")
 KINDS = ("score", "batch")
 MASKS = ("any", "pool")
 ROLES = ("validation", "unlabelled_reference")
@@ -33,23 +33,38 @@ class Predictions:
     """What the sampler computed for the remaining pool: only what the method declared.
 
     n_points  N
+    n_samples K, known wherever moments or samples are
     moments   needed by "moments" and "mean_and_features" (mean prediction)
-    samples   [N, K, C] probabilities, for "samples"
+    samples   [N, K, C] probabilities, for "samples" and "pairs"
     features  [N, D] mean penultimate features, for "mean_and_features"
+    pairs     [N, K, C] probabilities with an independent second set of masks, for "pairs":
+              pair k is sample k of ``samples`` and sample k of ``pairs``
+    reference, reference_pairs
+              [R, K, C] the same K samples on the unlabelled reference set, for "reference";
+              the second only together with "pairs"
     """
 
     n_points: int
+    n_samples: int | None = None
     moments: Moments | None = None
     samples: Tensor | None = None
     features: Tensor | None = None
+    pairs: Tensor | None = None
+    reference: Tensor | None = None
+    reference_pairs: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a method may use besides predictions: the acquisition stream and what it declared."""
+    """What a method may use besides predictions: the acquisition stream and what it declared.
+
+    labelled_features  [L, D] mean penultimate features of the labelled set
+    validation_error   error rate on the validation set without dropout, in [0, 1]
+    """
 
     generator: np.random.Generator
     labelled_features: Tensor | None = None
+    validation_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,9 @@ class Spec:
     paper    where the definition stands
     cost     arithmetic in N, K, C, D and size
     aliases  other names that find it
+    option_needs  (option, need) pairs: a need besides, where the option is not at its default
+    allowed  values of options: a tuple of all, or an interval such as "[0, 1)" (options.py)
+    least_samples  the fewest samples K that say something; 2 for methods that compare samples
     """
 
     name: str
@@ -78,20 +96,29 @@ class Spec:
     paper: str = ""
     cost: str = ""
     aliases: tuple[str, ...] = ()
+    option_needs: tuple[tuple[str, str], ...] = ()
+    allowed: dict[str, tuple | str] = field(default_factory=dict)
+    least_samples: int = 1
 
     def __post_init__(self) -> None:
-        for field, values, allowed in (
+        for what, values, choices in (
             ("kind", (self.kind,), KINDS),
             ("needs", self.needs, NEEDS),
+            ("option_needs", [need for _, need in self.option_needs], NEEDS),
             ("masks", (self.masks,), MASKS),
             ("roles", self.roles, ROLES),
         ):
             for value in values:
-                if value not in allowed:
+                if value not in choices:
                     raise MethodError(
-                        f"@register of {self.name!r}: {field}={value!r} is unknown "
-                        f"(allowed: {', '.join(allowed)})"
+                        f"@register of {self.name!r}: {what}={value!r} is unknown "
+                        f"(allowed: {', '.join(choices)})"
                     )
+        if {"pairs", "reference"} & {*self.needs} and self.masks != "pool":
+            raise MethodError(
+                f"@register of {self.name!r}: masks={self.masks!r} cannot serve "
+                f"needs={self.needs!r}, the same samples everywhere; write masks='pool'"
+            )
 
 
 def register(**declaration: object) -> Callable[[Callable], Callable]:

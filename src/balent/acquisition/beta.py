@@ -1,4 +1,4 @@
-"""Beta marginals: the differential entropy of a class probability after its class was observed.
+"""Beta marginals: what the mean and the variance of a class probability say about it.
 
 A class probability with mean m and variance v is taken as P ~ Beta(α, β),
     α + β = s / v,  α = m (α + β),  β = (1 - m)(α + β),  s = E[P (1 - P)] = m(1 - m) - v,
@@ -6,90 +6,126 @@ and as P⁺ ~ Beta(α + 1, β) once the label was that class (Woo 2023, sec. 3.1
     h = log B(α+1, β) - αΨ(α+1) - (β-1)Ψ(β) + (α+β-1)Ψ(α+β+1)
 (the appendix of the paper, A.11, prints the last sign wrong).
 
-How it is computed. Each of the three arguments x = α+1, β+1, α+β+1 is at least 1 and is raised by
-the recurrences of lnΓ and Ψ to y = x + SHIFT, where the asymptotic series
-    lnΓ(y) = (y - ½) ln y - y + ½ ln 2π + R(y),    Ψ(y) = ln y - 1/(2y) - T(y)
-are exact to 1e-14. In their sum the terms y and y ln y cancel; here they cancel on paper, and what
-remains is a sum of a few terms of order one plus -1/β, which is the value itself when β is small.
+How it is computed. For x ≥ 0, with y = x + 3/2 and u = 1/y,
+    lnΓ(x+1) - xΨ(x+1) + x = ½ ln y + E(u),    Ψ(x+1) = ln y + u D(u),
+where E and D are bounded and smooth in 0 ≤ u ≤ 2/3: polynomials give them to 1e-13. In h the large
+terms x cancel on paper; what remains is
+    h = E(u_α) + F(u_β) - F(u_α+β) + ½ ln y_α + 3/2 ln(y_β / y_α+β) - ln β + 1 - 1/β,  F = E + u D.
 So there are no regimes and no differences of large numbers, whatever α and β.
 """
 
 from __future__ import annotations
 
 import math
-from fractions import Fraction
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
 
 from balent.posterior.moments import Moments
 
-SHIFT = 6
-BERNOULLI = tuple(
-    Fraction(text) for text in ("1/6", "-1/30", "1/42", "-1/30", "5/66", "-691/2730", "7/6")
+SHIFT = 1.5
+"""y - x. Near 3/2 the polynomials converge fastest."""
+
+E_COEFFICIENTS = (
+    0.418938533204595,
+    -0.5833333332877093,
+    -0.31250000441524617,
+    -0.1986109441563369,
+    -0.12031575164360962,
+    -0.06082603612138961,
+    -0.023141024002648627,
+    -0.008647440980987332,
+    -0.016152609713452712,
+    -0.012189379251655778,
+    0.0302293688917495,
+    -0.03872780125493505,
+    0.02232904097443589,
+    -0.006441570099653849,
 )
-R_SERIES = tuple(float(b / (2 * j * (2 * j - 1))) for j, b in enumerate(BERNOULLI, 1))
-T_SERIES = tuple(float(b / (2 * j)) for j, b in enumerate(BERNOULLI, 1))
-TILE = 1 << 14
+D_COEFFICIENTS = (
+    -0.9999999999998073,
+    -0.45833333343116933,
+    -0.24999999173331697,
+    -0.13229194184876944,
+    -0.062495251257697074,
+    -0.02745392588586905,
+    -0.01532171124146582,
+    -0.01312121884550964,
+    -0.001506230157496822,
+    0.0057622493924972575,
+    -0.015433420004061364,
+    0.01069847765225562,
+    -0.004009916834557044,
+)
+"""Coefficients of u⁰, u¹, …: E and D interpolated at the Chebyshev points of [0, 2/3]."""
+
+F_COEFFICIENTS = tuple(e + d for e, d in zip(E_COEFFICIENTS, (0.0, *D_COEFFICIENTS), strict=True))
+
+TILE = 1 << 15
 """Marginals computed at a time: their temporaries stay in a core's cache."""
+
+TINY = torch.finfo(torch.float64).tiny
+"""The smallest normal number: 1/β is finite from there on."""
+
+NEGLIGIBLE = math.sqrt(TINY)
+"""Classes with a mean below it (1.5e-154) count as m = 0. Their m² underflows, so a variance of 0
+does not say that P is constant; and where it is, other classes are constant, too."""
+
+
+def sum_over_classes(terms: Callable[..., Tensor], moments: Moments) -> Tensor:
+    """Σ_i terms(mean, complement, variance, spread), each [n, C] for a tile; float64 [N].
+
+    Each of torch's threads computes whole tiles: sharing out every step of a tile, as torch does,
+    makes threads wait for each other after each of dozens of short steps.
+    """
+    rows = max(1, TILE // moments.n_classes)
+    columns = (moments.mean, moments.complement, moments.variance, moments.spread)
+    tiles = zip(*(column.split(rows) for column in columns), strict=True)
+    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        return torch.cat(list(threads.map(lambda tile: terms(*tile).sum(dim=1), tiles)))  # [N]
 
 
 def posterior_uncertainty(moments: Moments) -> Tensor:
     """S = Σ_i m_i h(P_i⁺), float64 [N], in [-∞, 0]: "posterior uncertainty", Woo 2023, eq. 3."""
-    rows = max(1, TILE // moments.n_classes)
-    columns = (moments.mean, moments.complement, moments.variance, moments.spread)
-    tiles = zip(*(column.split(rows) for column in columns), strict=True)
-    return torch.cat([posterior_terms(*tile).sum(dim=1) for tile in tiles])  # [N]
+    return sum_over_classes(posterior_terms, moments)
 
 
 def posterior_terms(mean: Tensor, complement: Tensor, variance: Tensor, spread: Tensor) -> Tensor:
     """m h(P⁺) of each marginal, float64, in the shape of the arguments (those of Moments).
 
-    Degenerate marginals have their limits: 0 where m = 0; -∞ where m > 0 and P is constant
+    Degenerate marginals have their limits: 0 where m is NEGLIGIBLE; else -∞ where P is constant
     (v = 0) or takes the values 0 and 1 alone (spread 0, also at m = 1). Never NaN.
     """
     total = spread / variance  # α + β
     alpha, beta = mean * total, complement * total
     # False for v = 0 (a total of ∞, or NaN), for spread 0 (β = 0), and for parameters so near to
     # these that float64 cannot hold them.
-    regular = (beta > 0) & (alpha + beta < math.inf)
-    entropy = posterior_entropy(alpha.where(regular, 1.0), beta.where(regular, 1.0))
-    term = (mean * entropy).where(regular, -math.inf)
-    return term.masked_fill(mean == 0, 0.0)
+    regular = (beta >= TINY) & (alpha + beta < math.inf)
+    term = torch.where(regular, mean * posterior_entropy(alpha, beta), -math.inf)
+    return term.masked_fill(mean < NEGLIGIBLE, 0.0)
 
 
 def posterior_entropy(alpha: Tensor, beta: Tensor) -> Tensor:
-    """h, the differential entropy of Beta(α+1, β) in nats: float64, α ≥ 0, β > 0, elementwise."""
-    x = torch.stack([alpha + 1, beta + 1, alpha + beta + 1])  # [3, ...]
+    """h, the differential entropy of Beta(α+1, β) in nats; float64, α ≥ 0, β ≥ TINY."""
+    y_alpha, y_beta, y_total = alpha + SHIFT, beta + SHIFT, alpha + beta + SHIFT
+    ratio = y_beta / y_total
+    logs = torch.log(ratio * torch.sqrt(y_alpha * ratio) / beta)
+    bounded = _polynomial(E_COEFFICIENTS, y_alpha.reciprocal())
+    bounded += _polynomial(F_COEFFICIENTS, y_beta.reciprocal())
+    bounded -= _polynomial(F_COEFFICIENTS, y_total.reciprocal())
+    return logs + bounded + 1 - beta.reciprocal()
+
+
+def digamma_remainder(x: Tensor) -> Tensor:
+    """Ψ(x+1) - ln(x + SHIFT) = u D(u), float64, x ≥ 0 or ∞, elementwise, to relative 1e-13."""
     u = (x + SHIFT).reciprocal()
-    w = u * u
-    # Π = Γ(y)/Γ(x) u^SHIFT, the product of (x+j)u over 0 ≤ j < SHIFT, and r = Ψ(y) - Ψ(x), the sum
-    # of 1/(x+j): factors j and SHIFT-1-j make a pair, z + j(SHIFT-1-j)w, scaled against overflow.
-    t = x * u
-    edge = t + (SHIFT - 1) * u
-    z = t * edge
-    product, slope = z, torch.ones_like(z)  # Π and dΠ/dz
-    for j in range(1, SHIFT // 2):
-        pair = z + (j * (SHIFT - 1 - j)) * w
-        slope = slope * pair + product
-        product = product * pair
-    r = (t + edge) * slope / product * u
-    # ln y - Ψ(x), weighted by α, β-1 and -(α+β-1).
-    gap = 0.5 * u + w * _horner(T_SERIES, w) + r
-    gaps = alpha * gap[0] + (beta - 1) * gap[1] - (alpha + beta - 1) * gap[2]
-    rest = u * _horner(R_SERIES, w)
-    logs = (
-        torch.log(product[2] / (product[0] * product[1]))
-        - 0.5 * torch.log(u[0])
-        + 1.5 * torch.log(u[2] / u[1])
-        - torch.log(beta)
-    )
-    constant = 0.5 * math.log(2 * math.pi) - SHIFT
-    return constant + logs + gaps + (rest[0] + rest[1] - rest[2]) - beta.reciprocal()
+    return _polynomial(D_COEFFICIENTS, u).mul_(u)
 
 
-def _horner(coefficients: tuple[float, ...], w: Tensor) -> Tensor:
-    value = torch.full_like(w, coefficients[-1])
+def _polynomial(coefficients: tuple[float, ...], u: Tensor) -> Tensor:
+    value = torch.full_like(u, coefficients[-1])
     for coefficient in coefficients[-2::-1]:
-        value.mul_(w).add_(coefficient)
+        value.mul_(u).add_(coefficient)
     return value

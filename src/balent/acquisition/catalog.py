@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from balent.acquisition.base import Spec
+from balent.acquisition.options import check_value
 from balent.errors import MethodError
 
 GROUP = "balent.acquisition"
@@ -34,6 +35,15 @@ class Entry:
     path: Path
     function: str
     options: dict[str, Any]
+
+    def needs(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """What the sampler has to compute for the method with these options, each need once."""
+        added = (
+            need
+            for option, need in self.spec.option_needs
+            if options.get(option, self.options[option]) != self.options[option]
+        )
+        return tuple(dict.fromkeys((*self.spec.needs, *added)))
 
 
 @cache
@@ -74,8 +84,9 @@ def find(name: str) -> Entry:
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:
-    """Refuse, by MethodError, an option that the method lacks or whose value has another type."""
-    allowed = find(name).options
+    """Refuse, by MethodError, an option that the method lacks, or a value that it may not have."""
+    entry = find(name)
+    allowed = entry.options
     for option, value in options.items():
         if option not in allowed:
             listed = ", ".join(f"{key}={default!r}" for key, default in allowed.items())
@@ -83,12 +94,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
                 f"{name}: unknown option {option!r}{_near(option, allowed)} "
                 f"({'allowed, with defaults: ' + listed if listed else 'it has no options'})"
             )
-        wanted = type(allowed[option])
-        if type(value) is not wanted and not (wanted is float and type(value) is int):
-            raise MethodError(
-                f"{name}: option {option}={value!r} is {type(value).__name__}; "
-                f"give {wanted.__name__}"
-            )
+        check_value(f"{name}: {option}", value, allowed[option], entry.spec.allowed.get(option))
 
 
 def read(path: Path, module: str) -> list[Entry]:
@@ -137,6 +143,11 @@ def _options(function: ast.FunctionDef, spec: Spec, path: Path) -> dict[str, Any
         if default is None:
             raise MethodError(f"{where}: option {argument.arg!r} has no default; give it one")
         options[argument.arg] = _literal(default, f"{where}: default of {argument.arg}")
+    for option in (*dict(spec.option_needs), *spec.allowed):
+        if option not in options:
+            raise MethodError(f"{where}: the declaration names {option!r}, which is no option")
+    for option, rule in spec.allowed.items():
+        check_value(f"{where}: default of {option}", options[option], options[option], rule)
     return options
 
 

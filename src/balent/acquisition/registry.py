@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -13,8 +13,22 @@ from balent.acquisition import catalog
 from balent.acquisition.base import Context, Predictions
 from balent.errors import InputError, MethodError
 
-FIELDS = {"mean_and_features": ("moments", "features")}
+FIELDS = {
+    "mean_and_features": ("moments", "features"),
+    "pairs": ("samples", "pairs"),
+}
 """Fields of Predictions or Context that hold a need; by default the field of the same name."""
+
+ARGUMENTS = {"samples": "probs", "reference": "reference_probs"}
+"""What errors call a field: its argument of balent.select; by default its own name."""
+
+
+def fields(needs: Collection[str]) -> list[str]:
+    """The fields of Predictions and Context that hold what a method needs, each once."""
+    found = [field for need in needs for field in FIELDS.get(need, (need,))]
+    if {"pairs", "reference"} <= set(needs):
+        found.append("reference_pairs")
+    return list(dict.fromkeys(found))
 
 
 def load(name: str) -> Callable:
@@ -104,8 +118,8 @@ def _check(
 ) -> catalog.Entry:
     entry = catalog.find(name)
     catalog.check_options(name, options)
-    for need in entry.spec.needs:
-        for field in FIELDS.get(need, (need,)):
-            if getattr(predictions, field, None) is None and getattr(context, field, None) is None:
-                raise MethodError(f"{name} needs {field}, which were not computed or given")
+    for field in fields(entry.needs(options)):
+        if getattr(predictions, field, None) is None and getattr(context, field, None) is None:
+            argument = ARGUMENTS.get(field, field)
+            raise MethodError(f"{name} needs {argument}, which were not computed or given")
     return entry

@@ -5,13 +5,10 @@ P_i is the random probability of class i, Y the label, ω the weights; entropies
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from balent.acquisition.base import Context, Predictions, register
-from balent.errors import MethodError
 from balent.posterior.moments import Moments
 
 
@@ -25,6 +22,11 @@ def mutual_information(moments: Moments) -> Tensor:
     return label_entropy(moments) - moments.expected_entropy  # [N]
 
 
+def mean_deviation(moments: Moments) -> Tensor:
+    """(1/C) Σ_i sqrt(Var[P_i]), float64 [N], in [0, 1/2]."""
+    return moments.variance.sqrt().mean(dim=1)  # [N]
+
+
 @register(
     name="bald",
     title="BALD",
@@ -32,6 +34,7 @@ def mutual_information(moments: Moments) -> Tensor:
     needs=("moments",),
     paper="Houlsby 2011; Woo 2023, sec. 2.2",
     cost="O(N·C)",
+    least_samples=2,
 )
 def bald(predictions: Predictions, context: Context) -> Tensor:
     """I(ω, Y), float64 [N], in [0, log C] up to rounding."""
@@ -60,11 +63,12 @@ def entropy(predictions: Predictions, context: Context) -> Tensor:
     needs=("moments",),
     paper="Woo 2023, sec. 2.2",
     cost="O(N·C)",
+    least_samples=2,
 )
 def mean_sd(predictions: Predictions, context: Context) -> Tensor:
     """(1/C) Σ_i sqrt(Var[P_i]), float64 [N], in [0, 1/2]."""
     assert predictions.moments is not None
-    return predictions.moments.variance.sqrt().mean(dim=1)  # [N]
+    return mean_deviation(predictions.moments)
 
 
 @register(
@@ -74,6 +78,8 @@ def mean_sd(predictions: Predictions, context: Context) -> Tensor:
     needs=("moments",),
     paper="Kirsch 2021; Woo 2023, sec. 2.2",
     cost="O(N·C)",
+    allowed={"gumbel_scale": "[0, inf)"},
+    least_samples=2,
 )
 def power_bald(predictions: Predictions, context: Context, *, gumbel_scale: float = 1.0) -> Tensor:
     """log I(ω, Y) + Z with Z ~ Gumbel(0, gumbel_scale) for each point, float64 [N], in [-∞, ∞).
@@ -83,10 +89,6 @@ def power_bald(predictions: Predictions, context: Context, *, gumbel_scale: floa
     Differs from the released code, whose noise is Pareto(1, 1).
     """
     assert predictions.moments is not None
-    if not 0 <= gumbel_scale < math.inf:
-        raise MethodError(
-            f"power_bald: gumbel_scale={gumbel_scale!r} is not allowed; give a number in [0, ∞)"
-        )
     noise = context.generator.gumbel(0.0, gumbel_scale, predictions.n_points)  # [N]
     # By Jensen's inequality only rounding makes it negative. A point without information: -∞.
     information = mutual_information(predictions.moments).clamp(min=0.0)  # [N]

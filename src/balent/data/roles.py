@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,19 @@ def assign(y: np.ndarray, spec: Mapping[str, int | str], streams: Streams = ALWA
     ends = np.cumsum([*reserved, pool])
     validation, reference, points, _ = (np.sort(part) for part in np.split(order, ends))
     return Roles(points, validation, reference)
+
+
+def check(scenario: str, spec: Mapping[str, int | str], method: str, needed: Sequence[str]) -> None:
+    """Refuse, by ConfigError, a method that needs an index role that a scenario does not have.
+
+    spec: as for ``assign``; needed: roles besides the pool.
+    """
+    for role in needed:
+        if not spec.get(role):
+            raise ConfigError(
+                f"scenarios.{scenario}.pool: method {method!r} needs the index role {role!r}, "
+                f"which this scenario does not have; add {role}: <number of points>"
+            )
 
 
 def _count(spec: Mapping[str, int | str], role: str) -> int:

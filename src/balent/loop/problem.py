@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from balent.acquisition import catalog, registry
 from balent.data import roles
 from balent.data.dataset import load_dataset
 from balent.data.initial import initial_set
@@ -16,12 +17,15 @@ from balent.data.inputs import Inputs, PoolView
 from balent.errors import ConfigError
 from balent.files import load_tensors
 from balent.loop.chain import Chain
+from balent.posterior.memory import check_samples
 from balent.streams import Streams
 
 
 @dataclass(frozen=True)
 class Problem:
-    """The pool, the labels, the test set and the streams of a chain, on one device.
+    """The sets of points, the labels and the streams of a chain, on one device.
+
+    validation and reference (unlabelled) are empty where the scenario has no such role.
 
     Every chain of one (scenario, seed) has the same ``initial`` set and the same streams, so that
     methods are compared in pairs.
@@ -30,6 +34,9 @@ class Problem:
     chain: Chain
     pool: PoolView
     pool_labels: Tensor  # [len(pool)] int64
+    validation: PoolView
+    validation_labels: Tensor  # [len(validation)] int64
+    reference: PoolView
     test: Inputs
     test_labels: Tensor  # [n_test] int64
     n_classes: int
@@ -59,13 +66,17 @@ def load_problem(
     """Read a chain's data and put it on the device.
 
     data     .npz with images or features; encoder  safetensors of a pre-trained encoder, or None.
-    Raises ConfigError or DataError in one line when the data does not allow what the chain asks.
+    Raises ConfigError, DataError or MemoryBudgetError in one line when data or memory do not allow
+    what the chain asks.
     """
     settings, streams = chain.settings, Streams(chain.seed)
     place = torch.device(device)
     dataset = load_dataset(data)
     sizes = settings["acquisition"]
-    source = roles.assign(dataset.y_train, settings["pool"]).pool
+    method = catalog.find(chain.function)
+    roles.check(chain.scenario, settings["pool"], chain.method, method.spec.roles)
+    index = roles.assign(dataset.y_train, settings["pool"])
+    source = index.pool
     normalize = settings.get("normalize", {})
     mean, std = normalize.get("mean"), normalize.get("std")
     train = Inputs(dataset.x_train, mean, std, device=place)
@@ -88,6 +99,14 @@ def load_problem(
             f"{chain.scenario}: evaluation.points is {points}, but the test set has "
             f"{len(dataset.x_test)}; lower it or leave it out"
         )
+    wanted = registry.fields(method.needs(chain.options))
+    check_samples(
+        points=len(pool) * len({"samples", "pairs"} & {*wanted})
+        + len(index.unlabelled_reference) * len({"reference", "reference_pairs"} & {*wanted}),
+        samples=settings["sampling"]["samples"],
+        classes=dataset.n_classes,
+        device=place,
+    )
     initial = initial_set(
         dataset.y_train[source],
         sizes["initial"],
@@ -101,6 +120,9 @@ def load_problem(
         chain=chain,
         pool=pool,
         pool_labels=labels[rows],
+        validation=PoolView(train, index.validation),
+        validation_labels=labels[torch.as_tensor(index.validation, device=place)],
+        reference=PoolView(train, index.unlabelled_reference),
         test=Inputs(dataset.x_test[:points], mean, std, device=place),
         test_labels=torch.as_tensor(dataset.y_test[:points], device=place),
         n_classes=dataset.n_classes,

@@ -7,6 +7,8 @@ workflow call these functions and nothing else.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,13 +16,17 @@ from torch import Tensor
 from balent.acquisition import catalog, registry
 from balent.acquisition.base import Context, Predictions
 from balent.loop.history import Metrics, Picks
+from balent.loop.predictions import Sampled
 from balent.loop.problem import Problem
 from balent.models.base import BayesianModel
 from balent.models.build import build_model
 from balent.models.training import train as train_model
-from balent.posterior.mc_dropout import mc_predict
+from balent.posterior.deterministic import error_rate
+from balent.posterior.mc_dropout import KEEP, Points, mc_predict
+from balent.streams import Streams
 
-KEEP = {"moments": "moments", "samples": "samples", "mean_and_features": "features"}
+PAIRS = 1
+"""The path below a round of the second, independent set of masks."""
 
 
 def new_model(problem: Problem, round: int) -> BayesianModel:
@@ -56,40 +62,63 @@ def train(
     )
 
 
-def mc_sample(
-    problem: Problem, round: int, labelled: np.ndarray, model: BayesianModel
-) -> Predictions:
-    """What the chain's method needs of the remaining pool, and nothing more."""
-    spec = catalog.find(problem.chain.function).spec
-    remaining = problem.remaining(labelled)
-    keep = {KEEP[need] for need in spec.needs}
-    if "features" in keep:
-        keep.add("moments")  # mean prediction
-    if not keep:
-        return Predictions(n_points=len(remaining))
-    sampling = problem.chain.settings["sampling"]
-    return mc_predict(
-        model,
-        problem.pool,
-        remaining,
-        samples=sampling["samples"],
-        mask_scope="pool" if spec.masks == "pool" else sampling["mask_scope"],
-        streams=problem.streams(round),
-        stream_name="masks",
-        keep=keep,
-        memory_budget=problem.memory_budget,
-        device=problem.device,
-    )
+def mc_sample(problem: Problem, round: int, labelled: np.ndarray, model: BayesianModel) -> Sampled:
+    """What the chain's method needs, and nothing more."""
+    entry = catalog.find(problem.chain.function)
+    wanted = set(registry.fields(entry.needs(problem.chain.options)))
+    sampling, pool_masks = problem.chain.settings["sampling"], entry.spec.masks == "pool"
+    first = problem.streams(round)
+    second = first.at(PAIRS)
+
+    def predict(inputs: Points, index: np.ndarray, keep: set[str], streams: Streams) -> Predictions:
+        return mc_predict(
+            model,
+            inputs,
+            index,
+            samples=sampling["samples"],
+            mask_scope="pool" if pool_masks else sampling["mask_scope"],
+            streams=streams,
+            stream_name="masks",
+            keep=keep,
+            memory_budget=problem.memory_budget,
+            device=problem.device,
+        )
+
+    remaining, reference = problem.remaining(labelled), np.arange(len(problem.reference))
+    keep = wanted & set(KEEP)
+    found = Predictions(n_points=len(remaining))
+    if keep:
+        found = predict(problem.pool, remaining, keep, first)
+    for name, inputs, index, streams in (
+        ("pairs", problem.pool, remaining, second),
+        ("reference", problem.reference, reference, first),
+        ("reference_pairs", problem.reference, reference, second),
+    ):
+        if name in wanted:
+            samples = predict(inputs, index, {"samples"}, streams).samples
+            found = replace(found, **{name: samples})  # type: ignore[arg-type]
+    features = error = None
+    if "labelled_features" in wanted:
+        features = predict(problem.pool, labelled, {"features"}, first).features
+    if "validation" in entry.spec.roles:
+        error = error_rate(model, problem.validation, problem.validation_labels)
+    return Sampled(found, features, error)
 
 
 def acquire(
-    problem: Problem, round: int, labelled: np.ndarray, predictions: Predictions, size: int
+    problem: Problem, round: int, labelled: np.ndarray, sampled: Sampled, size: int
 ) -> Picks:
     """Choose ``size`` points of the remaining pool."""
     chain = problem.chain
     remaining = problem.remaining(labelled)
-    context = Context(generator=problem.streams(round).numpy("acquisition"))
-    indices, scores = registry.acquire(chain.function, predictions, size, context, chain.options)
+    context = Context(
+        generator=problem.streams(round).numpy("acquisition"),
+        labelled_features=sampled.labelled_features,
+        validation_error=sampled.validation_error,
+    )
+    indices, scores = registry.acquire(
+        chain.function, sampled.predictions, size, context, chain.options
+    )
     return Picks(indices=remaining[indices], scores=scores)
 
 

@@ -114,9 +114,9 @@ class _Call:
 
     def predict(self, start: int, rows: Tensor, block_size: int) -> None:
         """Predict consecutive tiles, the first of which starts at point ``start``, side by side."""
-        stems = _stems(self.model, self.inputs, rows)
+        every = stems(self.model, self.inputs, rows)
         tiles = [
-            _Tile(self, start + i, min(TILE, len(rows) - i), stems[i : i + TILE])
+            _Tile(self, start + i, min(TILE, len(rows) - i), every[i : i + TILE])
             for i in range(0, len(rows), TILE)
         ]
         shared = self.masks(0) if self.scope == "pool" else None
@@ -190,22 +190,23 @@ def _outputs(
         moments = Moments(*(torch.empty(s, dtype=torch.float64, device=device) for s in shapes))
     return Predictions(
         n_points=n,
+        n_samples=samples,
         moments=moments,
         samples=torch.empty(n, samples, c, device=device) if "samples" in keep else None,
         features=torch.empty(n, d, device=device) if "features" in keep else None,
     )
 
 
-def _stems(model: BayesianModel, inputs: Points, rows: Tensor) -> Tensor:
+def stems(model: BayesianModel, inputs: Points, rows: Tensor) -> Tensor:
     """The stems of consecutive tiles, followed by stems of zeros up to a multiple of PASS."""
-    stems = torch.empty(-(-len(rows) // PASS) * PASS, *model.stem_shape, device=rows.device)
+    out = torch.empty(-(-len(rows) // PASS) * PASS, *model.stem_shape, device=rows.device)
     step = _pass(inputs)
     for i in range(0, len(rows), step):
         x = inputs.gather(rows[i : i + step])
         if len(x) % PASS:
             x = pad(x, (0, 0) * (x.dim() - 1) + (0, -len(x) % PASS))
-        stems[i : i + len(x)] = model.stem(x)
-    return stems
+        out[i : i + len(x)] = model.stem(x)
+    return out
 
 
 def _pass(inputs: Points) -> int:

@@ -1,4 +1,4 @@
-"""The command ``balent``: look at the methods, check a configuration."""
+"""``balent check``: a configuration, checked at every scale."""
 
 from __future__ import annotations
 
@@ -8,49 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import balent
-from balent.acquisition import catalog
 from balent.config import SCALES, Settings, read_yaml, resolve
-from balent.errors import ConfigError, one_line_errors
+from balent.errors import ConfigError
 
 CONFIG, SCHEMA = Path("config.yaml"), "config.schema.yaml"
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the command line; exit status 2 and one line on standard error for a wrong input."""
-    parser = argparse.ArgumentParser(prog="balent", description=balent.__doc__.partition("\n")[0])
-    parser.add_argument("--version", action="version", version=f"balent {balent.__version__}")
-    commands = parser.add_subparsers(required=True, metavar="command")
-    methods = commands.add_parser("methods", help="list the acquisition functions")
-    methods.set_defaults(run=list_methods)
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of ``balent``."""
     check = commands.add_parser("check", help="check a configuration and say what it defines")
     check.add_argument("config", nargs="?", type=Path, default=CONFIG)
     check.set_defaults(run=check_config)
-    args = parser.parse_args(argv)
-    with one_line_errors():
-        args.run(args)
-
-
-def list_methods(args: argparse.Namespace) -> None:
-    """Print a table of all methods: name, kind, needs, cost, source."""
-    rows = [("name", "kind", "needs", "cost", "source")]
-    for entry in catalog.every_method().values():
-        spec = entry.spec
-        rows.append((spec.name, spec.kind, ", ".join(spec.needs) or "-", spec.cost, spec.paper))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
 
 
 def check_config(args: argparse.Namespace) -> None:
     """Check a configuration at all scales and print what each defines.
 
-    A file without scenarios of its own is laid over ./config.yaml, as Snakemake does.
+    A file without scale, methods or scenarios of its own is laid over ./config.yaml, as Snakemake
+    does.
     """
     config, name = read_yaml(args.config), str(args.config)
     schema = read_yaml(schema_file(args.config))
-    if "scenarios" not in config and args.config.resolve() != CONFIG.resolve():
+    whole = {"scale", "methods", "scenarios"} <= set(config)
+    if not whole and args.config.resolve() != CONFIG.resolve():
         config, name = laid_over(read_yaml(CONFIG), config), f"{args.config} over {CONFIG}"
     chosen = resolve(config, schema)
     found = {chosen.scale: chosen}

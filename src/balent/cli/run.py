@@ -1,0 +1,65 @@
+"""``balent run``: one chain in this process, without Snakemake."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from balent.cli.check import CONFIG, schema_file
+from balent.config import Settings, read_yaml, resolve
+from balent.config_checks import one_of
+from balent.environment import job_variables
+from balent.errors import DataError
+from balent.layout import chain_data, chain_encoder, raw
+from balent.loop.chain import Chain
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of ``balent``."""
+    run = commands.add_parser("run", help="run one chain here, without Snakemake")
+    run.add_argument("--scenario", required=True)
+    run.add_argument("--method", required=True, help="a name under methods: of the configuration")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--out", type=Path, required=True, help="folder of the chain's files")
+    run.add_argument("--config", type=Path, default=CONFIG)
+    run.add_argument("--scale", help="small, cpu or paper instead of the configured scale")
+    run.add_argument("--device", help="auto, cpu, cuda or cuda:N instead of the configured one")
+    run.set_defaults(run=run_chain)
+
+
+def run_chain(args: argparse.Namespace) -> None:
+    """Write history.csv, picks.npz and run.json to the folder, as the workflow's jobs do.
+
+    An interrupted run continues from the journal in the folder.
+    """
+    overrides = {"scale": args.scale, "device": args.device}
+    config = read_yaml(args.config) | {k: v for k, v in overrides.items() if v is not None}
+    settings = resolve(config, read_yaml(schema_file(args.config)))
+    one_of(args.scenario, settings.scenarios, "--scenario", f"scenario at scale {settings.scale}")
+    one_of(args.method, settings.methods, "--method", "method")
+    data, encoder = inputs(settings, args.scenario)
+
+    os.environ.update(job_variables(settings.runtime))
+    from balent.loop.jobs import Job, block  # after the environment: torch reads it
+
+    chain = Chain.of(settings, args.scenario, args.method, args.seed)
+    job = Job.start(chain.to_json(), data, encoder)
+    out = tuple(str(args.out / name) for name in ("history.csv", "picks.npz", "run.json"))
+    block(job, len(chain.sizes), str(args.out / "journal"), None, out)  # type: ignore[arg-type]
+
+
+def inputs(settings: Settings, scenario: str) -> tuple[str, str | None]:
+    """Data and encoder of a scenario; a raw data set that is absent is fetched."""
+    data, encoder = chain_data(settings, scenario), chain_encoder(settings, scenario)
+    name = settings.scenarios[scenario]["data"]
+    if data == raw(name) and not Path(data).exists():
+        from balent.data.fetch import fetch
+        from balent.data.registry import mirror_folder
+
+        mirror = mirror_folder(settings.runtime["data_mirror"])
+        fetch(name, Path(data), mirror=mirror, user=settings.runtime["data_sets"].get(name))
+    for path in filter(None, (data, encoder)):
+        if not Path(path).exists():
+            raise DataError(f"{path}: is not there; make it: snakemake --cores all {path}")
+    return data, encoder

@@ -1,0 +1,89 @@
+"""``balent run`` and ``balent status``: a chain without Snakemake, and how far chains are."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from balent.cli import main
+from balent.cli.check import laid_over
+
+ROOT = Path(__file__).parents[1]
+TINY = {
+    "seeds": [0],
+    "scenarios": {
+        "full_dropout": {
+            "small": {
+                "training": {"steps": 5},
+                "sampling": {"samples": 5},
+                "acquisition": {"budget": 40},
+                "evaluation": {"samples": 5, "points": 20},
+            }
+        }
+    },
+    "reports": {"table1": {"budgets": {"small": {"full_dropout": [40]}}}},
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a tiny configuration, in which commands run."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(laid_over(config, TINY)))
+    shutil.copy(ROOT / "config.schema.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments):
+    main(["run", "--method", "bald", "--out", "results/small/full_dropout/bald/seed0", *arguments])
+
+
+def test_a_chain_runs_and_its_status_is_shown(folder, capsys):
+    main(["status"])
+    assert "small: 0 of 35 chains, 0 of " in capsys.readouterr().out
+    run("--scenario", "full_dropout")
+    with open("results/small/full_dropout/bald/seed0/history.csv") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [int(row["n_labelled"]) for row in rows] == [20, 30, 40]
+    assert Path("data/raw/digits.npz").is_file()
+    capsys.readouterr()
+    main(["status"])
+    out = capsys.readouterr().out
+    line = next(x for x in out.splitlines() if x.startswith("full_dropout") and " bald " in x)
+    assert line.split()[2:5] == ["1/1", "-", "3/3"]
+    assert out.splitlines()[-1].startswith("small: 1 of 35 chains, 3 of ")
+
+
+def test_an_interrupted_chain_goes_on_where_it_was(folder):
+    run("--scenario", "full_dropout")
+    place = Path("results/small/full_dropout/bald/seed0")
+    whole = (place / "history.csv").read_bytes()
+    entries = sorted((place / "journal").iterdir())
+    untouched = entries[0].stat().st_mtime_ns
+    entries[-1].unlink()
+    (place / "history.csv").unlink()
+    run("--scenario", "full_dropout")
+    assert (place / "history.csv").read_bytes() == whole
+    assert entries[0].stat().st_mtime_ns == untouched
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--scenario", "full_dropuot"], "unknown scenario at scale small 'full_dropuot'; did you"),
+        (["--scenario", "full_dropout", "--method", "balld"], "--method: unknown method 'balld'"),
+        (["--scenario", "fixed_features"], "features.npz: is not there; make it: snakemake"),
+        (["--scenario", "full_dropout", "--scale", "tiny"], "scale: 'tiny' is not allowed"),
+    ],
+)
+def test_wrong_input_is_one_line(folder, capsys, arguments, message):
+    with pytest.raises(SystemExit) as stop:
+        run(*arguments)
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert not Path("results").exists()
