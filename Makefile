@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: table1 all env lint test test-peers benchmarks clean
+.PHONY: table1 all env lint test test-peers benchmarks publish clean
 .DEFAULT_GOAL := table1
 
 table1: env
@@ -44,6 +44,12 @@ test-peers: .venv-peers/.ready
 benchmarks: env
 	python benchmarks/sampler.py
 	python benchmarks/memory.py
+	python benchmarks/acquisition.py
+
+# results of the small scale into git's index: .dvc/published, dvc.lock, provenance.jsonl
+publish: env
+	dvc repro
+	python scripts/publish.py
 
 clean:
-	rm -rf results reports/*.* work logs data/features .snakemake
+	rm -rf results reports/*.* work logs data/features .snakemake .provenance

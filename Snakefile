@@ -14,6 +14,7 @@ include: "rules/features.smk"
 include: "rules/rounds.smk"
 include: "rules/blocks.smk"
 include: "rules/reports.smk"
+include: "rules/provenance.smk"
 
 
 rule all:
@@ -25,3 +26,15 @@ rule all:
 rule results:
     input:
         all_histories(),
+
+
+onstart:
+    store.begin(versions.facts(BASE, S))
+
+
+onsuccess:
+    store.record()
+
+
+onerror:
+    store.record()

@@ -1,4 +1,4 @@
-"""What the schema cannot say: references between keys, and sizes against the known data sets."""
+"""What the schema cannot say: references between keys, and sizes against those of the data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from balent.acquisition import catalog
 from balent.budget import label_counts
 from balent.data import roles
 from balent.data.registry import DATASETS, DataSet
-from balent.errors import BalentError, ConfigError
+from balent.data.sizes import Sizes, own_sizes
+from balent.errors import BalentError, ConfigError, DataError
 from balent.features import augment_spec
 from balent.features.settings import SimclrSettings
 from balent.models import spec
@@ -50,6 +51,16 @@ def check_data(name: str, own: dict, where: str) -> None:
     one_of(name, [*DATASETS, *own], where, "data set")
 
 
+def known_sizes(name: str, own: dict) -> DataSet | Sizes | None:
+    """The sizes of a data set; None for a user's folder of images, which only its job reads."""
+    if name not in own:
+        return DATASETS[name]
+    try:
+        return own_sizes(own[name])
+    except DataError as error:
+        raise ConfigError(f"data_sets.{name}.path: {error}") from None
+
+
 def method(name: str, entry: dict) -> dict[str, Any]:
     """{title, function, options} of a method; raises ConfigError for what it does not take."""
     function, options = entry.get("function", name), entry.get("options", {})
@@ -64,6 +75,12 @@ def method(name: str, entry: dict) -> dict[str, Any]:
 def check_features(settings: dict, own: dict, where: str) -> None:
     """Refuse a feature set whose encoder cannot be built or trained."""
     check_data(settings["data"], own, f"{where}.data")
+    known = known_sizes(settings["data"], own)
+    if known is not None and len(known.shape) == 1:
+        raise ConfigError(
+            f"{where}.data: {settings['data']!r} holds vectors, but SimCLR needs images; use "
+            "the vectors as they are in a scenario with model.family head and without features"
+        )
     simclr = settings["simclr"]
     try:
         spec.check_encoder(simclr["encoder"])
@@ -77,7 +94,7 @@ def check_features(settings: dict, own: dict, where: str) -> None:
 def check_scenario(settings: dict, features: dict, own: dict, where: str) -> None:
     """Refuse what cannot run: data, network, training and sizes of a scenario at one scale."""
     check_data(settings["data"], own, f"{where}.data")
-    known = None if settings["data"] in own else DATASETS.get(settings["data"])
+    known = known_sizes(settings["data"], own)
     if "features" in settings:
         one_of(settings["features"], features, f"{where}.features", "feature set at this scale")
         source = features[settings["features"]]["data"]
@@ -105,7 +122,7 @@ def check_scenario(settings: dict, features: dict, own: dict, where: str) -> Non
     _check_sizes(settings, known, where)
 
 
-def _check_model(settings: dict, features: dict, known: DataSet | None, where: str) -> None:
+def _check_model(settings: dict, features: dict, known: DataSet | Sizes | None, where: str) -> None:
     model = settings["model"]
     try:
         spec.check_model(model)
@@ -116,6 +133,11 @@ def _check_model(settings: dict, features: dict, known: DataSet | None, where: s
         raise ConfigError(
             f"{where}.model.family: {family} needs images, but features is "
             f"{settings['features']!r}; remove features or choose head"
+        )
+    if family != "head" and known is not None and len(known.shape) == 1:
+        raise ConfigError(
+            f"{where}.model.family: {family} needs images, but {settings['data']!r} holds vectors; "
+            "choose head"
         )
     if family == "backbone":
         _check_pretrained(settings, features, f"{where}.model.encoder")
@@ -161,7 +183,7 @@ def _check_pretrained(settings: dict, features: dict, where: str) -> None:
         )
 
 
-def _check_normalize(settings: dict, known: DataSet | None, where: str) -> None:
+def _check_normalize(settings: dict, known: DataSet | Sizes | None, where: str) -> None:
     if "normalize" not in settings:
         return
     mean, std = settings["normalize"]["mean"], settings["normalize"]["std"]
@@ -170,32 +192,41 @@ def _check_normalize(settings: dict, known: DataSet | None, where: str) -> None:
             f"{where}.normalize: mean {mean} and std {std} have {len(mean)} and {len(std)} values; "
             "give as many of one as of the other"
         )
-    channels = (*known.shape, 1)[2] if known is not None else len(mean)
-    if "features" not in settings and len(mean) not in (1, channels):
+    if known is None or "features" in settings:
+        return
+    vectors = len(known.shape) == 1
+    channels = known.shape[0] if vectors else (*known.shape, 1)[2]
+    if len(mean) not in (1, channels):
         raise ConfigError(
-            f"{where}.normalize.mean: {mean} has {len(mean)} values, but images of "
-            f"{settings['data']} have {channels} channels (allowed: 1 or {channels} values)"
+            f"{where}.normalize.mean: {mean} has {len(mean)} values, but {_points(known)} of "
+            f"{settings['data']} have {channels} {'features' if vectors else 'channels'} "
+            f"(allowed: 1 or {channels} values)"
         )
 
 
-def _check_sizes(settings: dict, known: DataSet | None, where: str) -> None:
+def _points(known: DataSet | Sizes | None) -> str:
+    return "points" if known is not None and len(known.shape) == 1 else "images"
+
+
+def _check_sizes(settings: dict, known: DataSet | Sizes | None, where: str) -> None:
     """Pool, initial set, budget and test points, where the configuration alone says them."""
     given, sizes = settings["pool"], settings["acquisition"]
     reserved = sum(count for role, count in given.items() if role != "pool")
     pool = None if given["pool"] == "all" else given["pool"]
+    points = _points(known)
     if known is not None:
         pool = known.n_train - reserved if pool is None else pool
         if pool < 1 or pool + reserved > known.n_train:
             wanted = ", ".join(f"{role} {count}" for role, count in given.items())
             raise ConfigError(
-                f"{where}.pool: {wanted} do not fit the {known.n_train} training images of "
+                f"{where}.pool: {wanted} do not fit the {known.n_train} training {points} of "
                 f"{settings['data']}; lower them"
             )
-        points = settings["evaluation"].get("points", 1)
-        if points > known.n_test:
+        measured = settings["evaluation"].get("points", 1)
+        if measured > known.n_test:
             raise ConfigError(
-                f"{where}.evaluation.points: {points} exceeds the {known.n_test} test images of "
-                f"{settings['data']}; lower it or leave it out"
+                f"{where}.evaluation.points: {measured} exceeds the {known.n_test} test {points} "
+                f"of {settings['data']}; lower it or leave it out"
             )
     initial, budget = sizes["initial"], sizes["budget"]
     if budget <= initial:
@@ -205,17 +236,18 @@ def _check_sizes(settings: dict, known: DataSet | None, where: str) -> None:
         )
     if pool is not None and initial > pool:
         raise ConfigError(
-            f"{where}.acquisition.initial: {initial} labels exceed the {pool} images of the pool; "
-            "lower it or enlarge the pool"
+            f"{where}.acquisition.initial: {initial} labels exceed the {pool} {points} of the "
+            "pool; lower it or enlarge the pool"
         )
     if pool is not None and budget > pool * settings["copies"]:
         raise ConfigError(
             f"{where}.acquisition.budget: {budget} labels exceed the pool of "
             f"{pool * settings['copies']}; lower the budget or enlarge the pool"
         )
-    if known is not None and sizes["balanced"] and initial % known.n_classes:
+    classes = known.n_classes if known is not None else None
+    if sizes["balanced"] and classes is not None and initial % classes:
         raise ConfigError(
-            f"{where}.acquisition.initial: {initial} is not a multiple of the {known.n_classes} "
+            f"{where}.acquisition.initial: {initial} is not a multiple of the {classes} "
             f"classes of {settings['data']}; choose one, or balanced: false"
         )
 

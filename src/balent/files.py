@@ -10,17 +10,26 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.lib import format as npy
 
 from balent.errors import DataError
 
 if TYPE_CHECKING:
     import torch
+
+
+class Header(NamedTuple):
+    """What the header of an array in an ``.npz`` says."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
 
 
 @contextmanager
@@ -66,18 +75,66 @@ def load_npz(path: str | Path, *names: str) -> dict[str, np.ndarray]:
 
     Raises DataError in one line when the file is absent, damaged, holds objects or lacks a name.
     """
+    with _npz(path, names) as archive:
+        found = names or archive.files
+        for name in found:
+            _read_header(archive, name, path)
+        return {name: archive[name] for name in found}
+
+
+def npz_headers(path: str | Path, *names: str) -> dict[str, Header]:
+    """Type and shape of the named arrays of an ``.npz``, without reading the arrays.
+
+    Raises DataError as ``load_npz``.
+    """
+    with _npz(path, names) as archive:
+        return {name: _read_header(archive, name, path) for name in names}
+
+
+@contextmanager
+def _npz(path: str | Path, names: Sequence[str]) -> Iterator[np.lib.npyio.NpzFile]:
+    """An open ``.npz`` that has the named arrays; what goes wrong inside is a DataError."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: is a single array, not an .npz archive; save it as .npz")
-            missing = [name for name in names if name not in archive.files]
-            if missing:
+        with open(path, "rb") as handle:
+            if not zipfile.is_zipfile(handle):
+                handle.seek(0)
+                if handle.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX:
+                    raise DataError(
+                        f"{path}: is a single array, not an .npz archive; save it by numpy.savez"
+                    )
                 raise DataError(
-                    f"{path}: has no array {missing[0]!r}, only {', '.join(archive.files)}"
+                    f"{path}: cannot be read as .npz (it is no whole .npz archive); make the file "
+                    "by numpy.savez"
                 )
-            return {name: archive[name] for name in names or archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            handle.seek(0)
+            with np.load(handle, allow_pickle=False) as archive:
+                strange = [name for name in archive if f"{name}.npy" not in archive.zip.namelist()]
+                if strange:
+                    raise DataError(
+                        f"{path}: cannot be read as .npz ({strange[0]!r} in it is no array); make "
+                        "the file by numpy.savez"
+                    )
+                missing = [name for name in names if name not in archive.files]
+                if missing:
+                    raise DataError(
+                        f"{path}: has no array {missing[0]!r}, only {', '.join(archive.files)}"
+                    )
+                yield archive
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot be read as .npz ({error}); make the file again") from None
+
+
+def _read_header(archive: np.lib.npyio.NpzFile, name: str, path: str | Path) -> Header:
+    with archive.zip.open(f"{name}.npy") as member:  # type: ignore[union-attr]
+        version = npy.read_magic(member)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read(member)
+    if dtype.hasobject:
+        raise DataError(
+            f"{path}: cannot be read as .npz (array {name!r} holds Python objects); save numbers, "
+            "and names of classes as their numbers"
+        )
+    return Header(dtype, shape)
 
 
 def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor], **metadata: object) -> None:

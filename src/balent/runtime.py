@@ -18,6 +18,7 @@ from balent import devices, environment
 from balent.errors import ConfigError
 
 PACKAGES = ("torch", "numpy", "safetensors")
+CPU_INFO = Path("/proc/cpuinfo")  # Linux
 
 
 _held: list[devices.Lease] = []
@@ -62,7 +63,7 @@ def memory_budget() -> int:
 
 def describe(device: str, code_digest: str) -> dict:
     """Device, date, code version and package versions, for the record beside a result."""
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine()
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else cpu_name()
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "device": device,
@@ -75,6 +76,14 @@ def describe(device: str, code_digest: str) -> dict:
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
+
+
+def cpu_name() -> str:
+    """The CPU's model, else its architecture, and the instruction set that torch uses there."""
+    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    model = models[0] if models else platform.processor() or platform.machine()
+    return f"{model}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _git_version() -> str | None:

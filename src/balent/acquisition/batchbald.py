@@ -11,7 +11,6 @@ from tqdm import tqdm
 from balent.acquisition.base import Context, Predictions, register
 from balent.acquisition.greedy import contenders, first_of_largest
 from balent.acquisition.joint import Configurations, Joint, rounding
-from balent.errors import MethodError
 
 
 @register(
@@ -22,6 +21,7 @@ from balent.errors import MethodError
     masks="pool",
     paper="Kirsch 2019, alg. 1, eq. 8, 12 and 36",
     cost="O(size·N·C·min(C^size, configurations)·K) at most",
+    allowed={"configurations": "[1, inf)"},
     least_samples=2,
 )
 def batchbald(
@@ -33,7 +33,7 @@ def batchbald(
                     exact, while C^|A| is at most this; else as many are drawn (joint.py)
 
     Returns the points in order, int64 [size], and their gains in nats when chosen, float64 [size],
-    in [0, log C] up to rounding. Raises MethodError for an option that is not allowed.
+    in [0, log C] up to rounding.
 
     The gain never grows with A (the paper's app. A), so only points are looked at whose last bound
     is above the best gain. Single precision finds the few that may be best, double decides; points
@@ -44,10 +44,6 @@ def batchbald(
     evenly spread, not drawn anew for every pick; and both entropies of a gain are means over the
     same configurations, so that most of the sampling error cancels.
     """
-    if configurations < 1:
-        raise MethodError(
-            f"batchbald: configurations={configurations} is not allowed; give at least 1"
-        )
     assert predictions.samples is not None
     samples = predictions.samples
     n, k, c = samples.shape

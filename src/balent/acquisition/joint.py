@@ -18,12 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-ROWS = 512
+ROWS = 2048
 """Configurations of a matrix product."""
 
-ELEMENTS = 1 << 17
-"""Values of a product, and probabilities converted at a time: they stay in a core's cache. Both
-are constants, so that memory is bounded and results do not depend on the machine."""
+ELEMENTS = 1 << 19
+"""Values of a product, and probabilities converted at a time: few enough for the cache, enough for
+several threads. Both are constants, so that memory is bounded and results do not depend on the
+machine."""
 
 LEVELS = 16
 """Steps of the probability by which configurations are merged: with 8 the bounds are looser, with

@@ -5,7 +5,6 @@ BALD of every point, minus the mutual information of its label with the label of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +15,6 @@ from tqdm import tqdm
 from balent.acquisition.base import Context, Predictions, register
 from balent.acquisition.greedy import first_of_largest
 from balent.acquisition.joint import entropies, rounding, tiles
-from balent.errors import MethodError
 
 Pick = Callable[[np.ndarray, np.ndarray, float], int]
 """From gains [N], the points left and the gains' error by rounding, to the point to take."""
@@ -30,6 +28,7 @@ Pick = Callable[[np.ndarray, np.ndarray, float], int]
     masks="pool",
     paper="Rubashevskii 2023, eq. 2.12 and A.2; pair_factor ours",
     cost="O(size·N·C²·K)",
+    allowed={"pair_factor": "[0, inf)"},
     least_samples=2,
 )
 def large_batchbald(
@@ -46,7 +45,6 @@ def large_batchbald(
     Differs from the released code: all pairs of labels count and not equal ones alone, points are
     compared with the batch and not with a chunk of the pool, and overlap lowers the gain.
     """
-    _check_pair_factor("large_batchbald", pair_factor)
     rank = context.generator.permutation(predictions.n_points)
 
     def pick(gains: np.ndarray, left: np.ndarray, error: float) -> int:
@@ -63,6 +61,7 @@ def large_batchbald(
     masks="pool",
     paper="Rubashevskii 2023, eq. 2.13; one point after another, alpha as in the released code",
     cost="O(size·N·C²·K)",
+    allowed={"pair_factor": "[0, inf)", "alpha": "(0, inf)"},
     least_samples=2,
 )
 def power_large_batchbald(
@@ -83,11 +82,6 @@ def power_large_batchbald(
 
     Returns the points in order, int64 [size], and their gains in nats when drawn, float64 [size].
     """
-    _check_pair_factor("power_large_batchbald", pair_factor)
-    if not 0 < alpha < math.inf:
-        raise MethodError(
-            f"power_large_batchbald: alpha={alpha!r} is not allowed; give a number in (0, ∞)"
-        )
     rank = context.generator.permutation(predictions.n_points)
 
     def pick(gains: np.ndarray, left: np.ndarray, error: float) -> int:
@@ -135,8 +129,3 @@ def pair_information(samples: Tensor, marginal: Tensor, point: int) -> Tensor:
         for tile in tiles(samples)
     ]
     return marginal + marginal[point] - torch.cat(joint_entropies)
-
-
-def _check_pair_factor(name: str, value: float) -> None:
-    if not 0 <= value < math.inf:
-        raise MethodError(f"{name}: pair_factor={value!r} is not allowed; give a number in [0, ∞)")

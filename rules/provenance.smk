@@ -1,0 +1,53 @@
+# How results came to be: pulled outputs get their records back at start; what DVC's stages ask for.
+from balent.provenance import store, versions
+
+NO_GRAPH = ("--lint", "-l", "--list", "--print-compilation")  # nothing is built or compared
+
+if workflow.is_main_process and not any(a.startswith(NO_GRAPH) for a in sys.argv[1:]):
+    try:
+        for line in store.restore(versions.state(BASE, S)):
+            print(f"provenance: {line}", file=sys.stderr)
+    except BalentError as error:
+        raise SystemExit(f"provenance: {error}")
+
+
+rule metrics:
+    input:
+        all_histories(),
+    output:
+        "reports/metrics.json",
+        "reports/curves.csv",
+    log:
+        f"logs/{S.scale}/reports/metrics.log",
+    conda:
+        "../envs/balent.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("scripts/metrics.py"),
+        scale=S.scale,
+        seeds=S.seeds,
+        shown=json.dumps(
+            [
+                {
+                    "scenarios": [name for name in item["scenarios"] if name in S.scenarios],
+                    "methods": item["methods"],
+                }
+                for item in S.reports.values()
+                if {"scenarios", "methods"} <= set(item)
+            ]
+        ),
+    shell:
+        "python scripts/metrics.py --items {params.shown:q} --seeds {params.seeds} "
+        "--results results/{params.scale} --out {output} 2> {log} "
+        "|| {{ tail -n 5 {log} >&2; exit 1; }}"
+
+
+rule features:
+    input:
+        [
+            f"data/features/{S.scale}/{name}/{file}"
+            for name in report_probes()
+            for file in ("features.npz", "encoder.safetensors", "probe.json")
+        ],

@@ -1,0 +1,34 @@
+"""What is recorded about the process that computed a result."""
+
+import platform
+
+import pytest
+import torch
+
+from balent import runtime
+
+
+@pytest.fixture
+def cpu_info(tmp_path, monkeypatch):
+    """A file in place of the system's own description of its CPUs."""
+    monkeypatch.setattr(runtime, "CPU_INFO", tmp_path / "cpuinfo")
+    return tmp_path / "cpuinfo"
+
+
+def test_a_result_of_a_cpu_names_its_model_and_instruction_set(cpu_info):
+    cpu = "processor\t: {}\nmodel\t\t: 1\nmodel name\t: Maker Model 9 : x\ncache size\t: 1 KB\n\n"
+    cpu_info.write_text(cpu.format(0) + cpu.format(1))
+    name = runtime.describe("cpu", "digest")["device_name"]
+    assert name == f"Maker Model 9 : x, {torch.backends.cpu.get_cpu_capability()}"
+
+
+@pytest.mark.parametrize("content", [None, "processor\t: 0\nCPU part\t: 0xd0c\n"])
+@pytest.mark.parametrize(("model", "said"), [("Model 9", "Model 9"), ("", "arm64")])
+def test_without_a_model_name_the_processor_or_the_architecture_is_named(
+    cpu_info, monkeypatch, content, model, said
+):
+    if content is not None:
+        cpu_info.write_text(content)
+    monkeypatch.setattr(platform, "processor", lambda: model)
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    assert runtime.cpu_name().startswith(f"{said}, ")
