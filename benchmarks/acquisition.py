@@ -33,7 +33,7 @@ DOCUMENTED = {
     "badge": (1, 0, 1, 1),
     "coreset": (1, 0, 0, 1),
     "balance": (1, 1, 1, 0),
-    "balance_partition": (1, 1, 1, 0),
+    "balance_partition": (1, 2, 1, 0),
     "batch_balance": (1, 2, 1, 1),
     "coremse": (1, 2, 1, 0),
     "batchbald": (1, 1, 1, 1),

@@ -260,9 +260,9 @@ def test_options_are_read_by_the_type_of_their_default(monkeypatch):
     assert parse_options("bald", ["scale=2", "votes=False"]) == {"scale": 2.0, "votes": False}
     assert type(parse_options("bald", ["scale=2"])["scale"]) is float
     for wrong, message in {
-        "count=1.5": "option count='1.5' is str; give int",
-        "scale=big": "option scale='big' is str; give float",
-        "votes=1": "option votes='1' is str; give bool",
+        "count=1.5": "bald: count='1.5' is str; give int",
+        "scale=big": "bald: scale='big' is str; give float",
+        "votes=1": "bald: votes='1' is str; give bool",
         "votes": "--option 'votes' is not allowed; write NAME=VALUE",
         "vote=true": "unknown option 'vote'; did you mean 'votes'",
     }.items():
