@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import jsonschema
+import yaml
 
 from balent.errors import ConfigError
 
@@ -78,8 +79,23 @@ def _explain(error: jsonschema.ValidationError) -> str:
     if rule == "type":
         kinds = [value] if isinstance(value, str) else value
         hint = _number_hint(error.instance) if {"integer", "number"} & set(kinds) else ""
+        if "array" in kinds:
+            hint = _list_hint(error)
         return f"{error.instance!r} is not of type {' or '.join(kinds)}{hint}"
     return error.message + (f" ({description})" if description else "")
+
+
+def _list_hint(error: jsonschema.ValidationError) -> str:
+    """For a scalar in place of a list: the list, if it would be allowed."""
+    if error.instance is None:
+        return ""
+    entries = ", ".join([str(error.instance)] * error.schema.get("minItems", 1))
+    try:
+        written = yaml.safe_load(f"[{entries}]")
+    except yaml.YAMLError:
+        return ""
+    allowed = _validator(json.dumps(error.schema)).is_valid(written)
+    return f"; write {error.absolute_path[-1]}: [{entries}]" * allowed
 
 
 def _number_hint(value: Any) -> str:

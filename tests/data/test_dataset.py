@@ -1,5 +1,8 @@
 """The canonical form: what is accepted, and one line for everything that is not."""
 
+import pickle
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -65,6 +68,38 @@ def test_a_wrong_array_is_named_in_one_line(changes, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (np.eye(3)[[0, 1, 2, 0, 1, 2]], "for one-hot rows save y.argmax(axis=1)"),
+        (np.eye(3, dtype=bool)[[0, 1, 2, 0, 1, 2]], "for one-hot rows save y.argmax(axis=1)"),
+        (np.array([[0], [1], [2], [0], [1], [2]]), "save y[:, 0].astype(numpy.int64)"),
+        (np.array([0.0, 1, 2, 0, 1, 2]), "save y.astype(numpy.int64)"),
+        (np.array([0, 1, 2, 0, 1, 2], np.uint8), "save y.astype(numpy.int64)"),
+    ],
+)
+def test_the_advice_for_labels_of_another_form_works(labels, says):
+    with pytest.raises(DataError) as caught:
+        validated(images(y_train=labels), "a.npz")
+    advice = str(caught.value).rpartition("; ")[2]
+    assert advice == says
+    mended = eval(advice.rpartition("save ")[2], {"y": labels, "numpy": np})
+    np.testing.assert_array_equal(
+        validated(images(y_train=mended), "a.npz").y_train, images()["y_train"]
+    )
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "c"] * 2, [b"a", b"b", b"c"] * 2, [["a"]] * 6])
+def test_names_of_classes_need_numbers(labels):
+    with pytest.raises(DataError, match="; number the classes 0 to C-1, alike in training and"):
+        validated(images(y_train=np.array(labels)), "a.npz")
+
+
+def test_labels_of_no_known_form_are_refused():
+    with pytest.raises(DataError, match="; save one class number per point"):
+        validated(images(y_train=np.zeros((6, 2, 2))), "a.npz")
+
+
 def test_values_that_are_not_finite_are_refused():
     x = np.zeros((6, 2), np.float32)
     x[3, 1] = np.nan
@@ -94,8 +129,14 @@ def test_objects_in_the_file_are_refused_and_nothing_runs(tmp_path):
     marker = tmp_path / "ran"
     trap = np.array([Trap(marker)] * 6, dtype=object)
     np.savez(tmp_path / "a.npz", **images(x_train=trap))
-    with pytest.raises(DataError, match=r"cannot be read as \.npz"):
+    with pytest.raises(DataError, match=r"array 'x_train' holds Python objects\); save numbers"):
         load_dataset(tmp_path / "a.npz")
+    (tmp_path / "b.npz").write_bytes(pickle.dumps(Trap(marker)))
+    with pytest.raises(
+        DataError, match=r"is no whole \.npz archive\); make the file by numpy"
+    ) as no:
+        load_dataset(tmp_path / "b.npz")
+    assert "allow_pickle" not in str(no.value)
     assert not marker.exists()
 
 
@@ -106,4 +147,29 @@ def test_an_absent_or_damaged_file_is_one_line(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(DataError, match=r"cannot be read as \.npz") as caught:
         load_dataset(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["single", "compressed", "image", "cut"])
+def test_what_is_no_archive_of_arrays_is_one_line(tmp_path, kind):
+    path, says = tmp_path / "a.npz", "cannot be read as .npz"
+    if kind == "single":
+        with path.open("wb") as handle:
+            np.save(handle, np.zeros(3))
+        says = "is a single array, not an .npz archive; save it by numpy.savez"
+    elif kind == "compressed":
+        np.savez_compressed(path, **images())
+        content = bytearray(path.read_bytes())
+        content[40:200] = bytes(160)
+        path.write_bytes(content)
+    elif kind == "image":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("oak/1.png", b"x")
+        says = "'oak/1.png' in it is no array"
+    else:
+        save_npz(path, **images())
+        path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(DataError) as caught:
+        load_dataset(path)
+    assert says in str(caught.value)
     assert "\n" not in str(caught.value)

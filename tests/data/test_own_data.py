@@ -122,6 +122,10 @@ def arrange(tmp_path, case):
         (tmp_path / "test/a/1.png").unlink()
     elif case == "a class without images":
         (tmp_path / "train/b/1.png").unlink()
+    elif case == "hidden files alone":
+        (tmp_path / "train/b/1.png").rename(tmp_path / "train/b/.1.png")
+    elif case == "no class folders":
+        (tmp_path / "test/a").rename(tmp_path / "a")
     elif case == "not an image":
         (tmp_path / "train/a/notes.txt").touch()
     elif case == "damaged":
@@ -156,8 +160,10 @@ def arrange(tmp_path, case):
         ("one part", DataError, "has train/ without test/"),
         ("one class", DataError, "holds 1 class folder(s)"),
         ("new class", DataError, "test/c: is not one of the class folders (a, b)"),
-        ("no images", DataError, "test: holds no images"),
-        ("a class without images", DataError, "y_train holds only class 0"),
+        ("no images", DataError, "test/a: is a class folder without images; add images or remove"),
+        ("a class without images", DataError, "train/b: is a class folder without images"),
+        ("hidden files alone", DataError, "train/b: is a class folder without images"),
+        ("no class folders", DataError, "test: holds no images in its class folders"),
         ("not an image", DataError, "notes.txt: is not an image file"),
         ("damaged", DataError, "train/a/1.png: cannot be read as an image"),
         ("not a png", DataError, "train/a/1.png: cannot be read as an image"),

@@ -81,6 +81,38 @@ def test_an_undefined_scenario_keeps_its_panel(context):
     assert not panel.lines
 
 
+def test_a_single_panel_fills_the_width_beside_its_legend(context):
+    figure = draw(ITEM | {"scenarios": ["backbone"]}, context)
+    figure.draw_without_rendering()
+    panel, beside = figure.axes
+    legend = beside.get_legend().get_window_extent()
+    assert panel.get_position().width > 0.6
+    assert panel.get_window_extent().x1 < legend.x0
+    assert 0.85 * figure.bbox.width < legend.x1 < figure.bbox.width
+
+
+@pytest.mark.parametrize(
+    ("values", "top"),
+    [
+        ([[0.5, 0.9, 1.0]], 100.0),  # the curve itself
+        ([[0.5, 0.9, 0.98], [0.5, 0.9, 0.97]], 100.0),  # the margin
+        ([[0.5, 0.9, 1.0], [0.5, 0.9, 0.96]], 98 + 2 * 2**0.5),  # the band
+    ],
+)
+def test_the_axis_of_a_share_ends_at_100_percent_or_with_the_band(context, values, top):
+    curves = {("backbone", "bald", seed): history([20, 30, 60], v) for seed, v in enumerate(values)}
+    panel = draw(ONE, replace(context, histories=chains(curves))).axes[0]
+    assert panel.get_ylim()[1] == pytest.approx(top)
+    assert not panel.lines[0].get_clip_on()  # the marker at the limit is whole
+
+
+@pytest.mark.parametrize(("metric", "highest"), [("accuracy", 80.0), ("nll", 1.5)])
+def test_other_axes_keep_their_margin(context, metric, highest):
+    frame = history([20, 30, 60], [0.5, 0.6, 0.8]).assign(nll=[1.5, 1.2, 1.1])
+    single = replace(context, histories=chains({("backbone", "bald", 0): frame}))
+    assert highest < draw(ONE | {"metric": metric}, single).axes[0].get_ylim()[1] < 1.1 * highest
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 def test_any_number_of_panels_leaves_a_cell_for_the_legend(context, count):
     axes = draw(ITEM | {"scenarios": list(SCENARIOS)[:count]}, context).axes

@@ -10,7 +10,7 @@ from balent.cli.check import CONFIG, schema_file
 from balent.config import Settings, read_yaml, resolve
 from balent.config_checks import one_of
 from balent.environment import job_variables
-from balent.errors import DataError
+from balent.errors import ConfigError, DataError
 from balent.layout import chain_data, chain_encoder, raw
 from balent.loop.chain import Chain
 
@@ -38,6 +38,8 @@ def run_chain(args: argparse.Namespace) -> None:
     settings = resolve(config, read_yaml(schema_file(args.config)))
     one_of(args.scenario, settings.scenarios, "--scenario", f"scenario at scale {settings.scale}")
     one_of(args.method, settings.methods, "--method", "method")
+    if not 0 <= args.seed < 1 << 31:
+        raise ConfigError(f"--seed: {args.seed} is not allowed; give 0 to {(1 << 31) - 1}")
     data, encoder = inputs(settings, args.scenario)
 
     os.environ.update(job_variables(settings.runtime))

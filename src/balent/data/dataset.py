@@ -81,26 +81,42 @@ def check_part(x: np.ndarray, y: np.ndarray, part: str, where: str) -> None:
     _check_labels(y, len(x), f"{where}: y_{part}")
 
 
-def _check_inputs(x: np.ndarray, where: str) -> None:
-    is_image = x.dtype == np.uint8 and (x.ndim == 3 or (x.ndim == 4 and x.shape[3] == 3))
-    is_vector = x.dtype in (np.float32, np.float64) and x.ndim == 2
+def check_form(dtype: np.dtype, shape: tuple[int, ...], where: str) -> None:
+    """Check type and shape of inputs, given as an array has them; raises DataError."""
+    is_image = dtype == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3))
+    is_vector = dtype in (np.float32, np.float64) and len(shape) == 2
     if not (is_image or is_vector):
         raise DataError(
-            f"{where} is {x.dtype} {list(x.shape)}; allowed: uint8 [N, H, W], uint8 [N, H, W, 3], "
+            f"{where} is {dtype} {list(shape)}; allowed: uint8 [N, H, W], uint8 [N, H, W, 3], "
             "float32 or float64 [N, D]"
         )
+
+
+def _check_inputs(x: np.ndarray, where: str) -> None:
+    check_form(x.dtype, x.shape, where)
     if x.size == 0:
         raise DataError(f"{where} is empty ({list(x.shape)}); at least one point is needed")
-    if is_vector and not np.isfinite(x).all():
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise DataError(f"{where} has values that are not finite; remove or replace those points")
 
 
 def _check_labels(y: np.ndarray, n: int, where: str) -> None:
     if y.dtype != np.int64 or y.ndim != 1:
-        raise DataError(
-            f"{where} is {y.dtype} {list(y.shape)}; allowed: int64 [N]; save y.astype(numpy.int64)"
-        )
+        raise DataError(f"{where} is {y.dtype} {list(y.shape)}; allowed: int64 [N]; {_advice(y)}")
     if len(y) != n:
         raise DataError(f"{where} has {len(y)} labels for {n} points; give one label per point")
     if y.min() < 0:
         raise DataError(f"{where} has label {y.min()}; number the classes 0 to C-1")
+
+
+def _advice(y: np.ndarray) -> str:
+    """How labels of another form become int64 [N]."""
+    if y.dtype.kind not in "biuf":
+        return "number the classes 0 to C-1, alike in training and test, and save the numbers"
+    if y.ndim == 1:
+        return "save y.astype(numpy.int64)"
+    if y.ndim == 2 and y.shape[1] > 1:
+        return "for one-hot rows save y.argmax(axis=1)"
+    if y.ndim == 2 and y.shape[1] == 1:
+        return "save y[:, 0].astype(numpy.int64)"
+    return "save one class number per point"

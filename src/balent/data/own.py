@@ -10,13 +10,12 @@ import numpy as np
 
 from balent.data.dataset import ARRAYS, check_part
 from balent.data.images import Source, common_form, read_images
-from balent.data.split import by_mask, held_out
+from balent.data.split import TEST_SHARE, by_mask, held_out
 from balent.errors import ConfigError, DataError
 from balent.files import load_npz
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 KEYS = ("path", "size", "test_share")
-TEST_SHARE = 0.2
 
 
 def read_own(where: str, entry: dict) -> dict[str, np.ndarray]:
@@ -124,10 +123,14 @@ def _list(folder: Path, classes: list[str]) -> tuple[list[Source], np.ndarray]:
         )
     for label, name in enumerate(classes):
         inside = folder / name
-        files = sorted(inside.iterdir()) if inside.is_dir() else []
+        if not inside.is_dir():
+            continue  # a class may be absent from the test part
+        files = sorted(file for file in inside.iterdir() if file.name[0] != ".")
+        if not files:
+            raise DataError(
+                f"{inside}: is a class folder without images; add images or remove the folder"
+            )
         for file in files:
-            if file.name[0] == ".":
-                continue
             if file.suffix.lower() not in SUFFIXES:
                 raise DataError(f"{file}: is not an image file ({', '.join(SUFFIXES)}); remove it")
             sources.append((str(file), partial(_reader, file)))

@@ -6,6 +6,8 @@ import numpy as np
 
 from balent.streams import Streams
 
+TEST_SHARE = 0.2
+
 
 def held_out(y: np.ndarray, n_test: int) -> np.ndarray:
     """Which points are held out for testing: bool [N], exactly ``n_test`` of them.

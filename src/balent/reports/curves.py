@@ -26,10 +26,14 @@ METRICS = {
     "label_entropy": ("Entropy of the labels' classes (nats)", 1.0),
 }
 """Label and factor of every column of a history that can be drawn."""
+LARGEST = {"accuracy": 100.0}
+"""The largest value of what is drawn, where there is one: no axis goes beyond it without need."""
 MARKERS = 8
 """About so many markers along a curve."""
 GOLDEN = 0.618  # steps of this size modulo 1 keep neighbours apart
 ROW_HEIGHT = 2.05  # inches
+SINGLE_HEIGHT = 2.9  # inches: of a panel that has the width for itself
+LEGEND_WIDTH = 0.34  # of a single panel's width
 TITLE_WIDTH = 33  # characters
 SMALL: dict[str, Any] = {"fontsize": 7, "color": "#555555"}
 
@@ -47,14 +51,17 @@ def write(item: dict, context: ReportContext, stem: Path) -> None:
 def draw(item: dict, context: ReportContext) -> Figure:
     """The figure of an item with ``scenarios``, ``methods`` and ``metric``.
 
-    The cell after the last panel holds the legend; a line at the foot says the scale, the data and
-    what line and band are.
+    A single panel has the width but for the legend. The cell after the last panel holds the
+    legend; a line at the foot says the scale, the data and what line and band are.
     """
     cells = len(item["scenarios"]) + 1
     columns = 2 if cells in (2, 4) else 3
     rows = math.ceil(cells / columns)
-    figure = Figure(figsize=(WIDTH, ROW_HEIGHT * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    single = cells == 2
+    height = SINGLE_HEIGHT if single else ROW_HEIGHT * rows
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    ratios = [1, LEGEND_WIDTH] if single else None
+    axes = figure.subplots(rows, columns, squeeze=False, width_ratios=ratios).flatten()
     label, factor = METRICS[item["metric"]]
     for number, (panel, scenario) in enumerate(zip(axes, item["scenarios"], strict=False)):
         title = fill(context.scenario_title(scenario), TITLE_WIDTH)
@@ -72,6 +79,7 @@ def draw(item: dict, context: ReportContext) -> Figure:
         for position, method in enumerate(item["methods"]):
             values = chain(context.histories, scenario, method)
             _curve(panel, values, item["metric"], factor, method, position * GOLDEN % 1)
+        _limit(panel, LARGEST.get(item["metric"], math.inf))
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         panel.set_xlabel("Labelled points")
@@ -101,12 +109,20 @@ def _curve(
         mean,
         markevery=(int(phase * every), every),
         zorder=2 + style.width,
+        clip_on=False,  # whole markers at the limit of an axis
         **style.arguments(),
     )
     if sd.notna().any():
         panel.fill_between(
             mean.index, mean - sd, mean + sd, color=style.color, alpha=0.15, linewidth=0
         )
+
+
+def _limit(panel: Axes, largest: float) -> None:
+    """End the axis at the largest possible value, or where a band ends that goes beyond it."""
+    top = max(largest, panel.dataLim.y1)
+    if panel.get_ylim()[1] > top:
+        panel.set_ylim(top=top)
 
 
 def note(item: dict, context: ReportContext) -> str:
