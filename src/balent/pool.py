@@ -127,9 +127,7 @@ def _tensors(pool: Pool) -> dict[str, Tensor]:
     return tensors
 
 
-def _moments(
-    spec: Spec, needs: frozenset[str], probs: Tensor, progress: bool
-) -> Moments | None:
+def _moments(spec: Spec, needs: frozenset[str], probs: Tensor, progress: bool) -> Moments | None:
     """Check the probabilities; their moments, if the method needs them."""
     wanted = bool({"moments", "mean_and_features"} & needs)
     moments, agree = [], True

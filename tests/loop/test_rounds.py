@@ -49,7 +49,11 @@ def sampled(arguments):
 
 def present(found: Sampled) -> set[str]:
     values = {**vars(found.predictions), **vars(found)}
-    return {k for k, v in values.items() if v is not None} - {"n_points", "n_samples", "predictions"}
+    return {k for k, v in values.items() if v is not None} - {
+        "n_points",
+        "n_samples",
+        "predictions",
+    }
 
 
 @pytest.mark.parametrize("method", SHARED)
