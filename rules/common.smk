@@ -57,9 +57,23 @@ def code(*paths):
 def method_code(w):
     """As ``code``, of the chain's acquisition function, which another package may provide."""
     path = catalog.find(S.methods[w.method]["function"]).path
-    if path.is_relative_to(BASE):
+    if sources.ours(path):
         return code(path)
     return [f"{path.name} {sources.digest(sources.plugin(path))}"]
+
+
+def upstream(w):
+    """What determines the features or the encoder that a chain reads: they may be absent.
+
+    A chain whose features were never pulled is stale all the same when they would come out anew.
+    """
+    features = feature_set(S.scenarios[w.scenario])
+    if features is None:
+        return []
+    return [
+        feature_settings(features, "simclr", "seed"),
+        *code("scripts/simclr.py", "scripts/extract.py"),
+    ]
 
 
 @cache
@@ -129,12 +143,14 @@ def features_data(w):
 
 
 def features_settings(*keys):
-    """What determines an encoder or its features, as JSON: the named parts of the settings."""
-    return lambda w: json.dumps(
-        {key: without(S.features[w.features][key], "checkpoint_seconds") for key in keys}
-        | {"torch_threads": THREADS},
-        sort_keys=True,
-    )
+    """The parameter of a job that makes an encoder or features: the named parts of the settings."""
+    return lambda w: feature_settings(w.features, *keys)
+
+
+def feature_settings(name, *keys):
+    """Parts of a feature set's settings as JSON, without what no result depends on."""
+    parts = {key: without(S.features[name][key], "checkpoint_seconds") for key in keys}
+    return json.dumps(parts | {"torch_threads": THREADS}, sort_keys=True)
 
 
 def without(value, key):
@@ -186,6 +202,7 @@ def step_params(script, **more):
     return dict(
         chain=chain_json,
         code=code(script),
+        upstream=upstream,
         encoder=lambda w, input: option("encoder", input.get("encoder", [])),
         so_far=lambda w, input: option("so-far", input.get("so_far", [])),
         **more,

@@ -141,6 +141,7 @@ rule history:
         chain=chain_json,
         code=code("scripts/history.py"),
         method=method_code,
+        upstream=upstream,
         encoder=lambda w, input: option("encoder", input.get("encoder", [])),
     shell:
         "python scripts/history.py --chain {params.chain:q} --data {input.data} "

@@ -15,11 +15,12 @@ import torch
 from tqdm import tqdm
 
 import balent
-from balent.acquisition import catalog, registry
+from balent import scoring
+from balent.acquisition import catalog
 from balent.cli import main
 from balent.cli.pool import parse_options
 from balent.errors import MethodError
-from balent.pool import AGREEMENT, Pool, prepare
+from balent.pool import AGREEMENT, Pool
 from balent.pool_files import read_array
 
 ROOT = Path(__file__).parents[1]
@@ -83,8 +84,7 @@ def test_a_batch_method_takes_features_and_gives_its_own_scores(pool, capsys):
     badge = ["--probs", "pool.npy", "--method", "badge", "--features", "features.npy"]
     main(["select", *badge, "--size", "20"])
     indices, scores = rows(capsys.readouterr().out)
-    given = prepare("badge", Pool(pool, features=np.load("features.npy")), seed=0)
-    expected = registry.acquire("badge", given[0], 20, given[1], {})
+    expected = scoring.choose("badge", Pool(pool, features=np.load("features.npy")), 20, 0, {})
     assert (indices, scores) == (expected[0].tolist(), expected[1].tolist())
     assert "badge builds batches" in refused(capsys, "score", *badge)
 
@@ -228,7 +228,7 @@ def test_an_npy_file_is_mapped_and_cannot_be_changed(pool):
         ("score --probs pool.npy --method bold", "unknown method 'bold'; did you mean 'bald'"),
         ("score --prob pool.npy --method bald", "arguments are required: --probs"),
         ("score --probs features.npy --method bald", "shape (20, 3) is not allowed; give [N, K"),
-        ("score --probs pool.npy --method badge", "badge needs features; give [N, D]"),
+        ("select --size 3 --probs pool.npy --method badge", "badge needs features; give [N, D]"),
         (
             "score --probs pool.npy --method bald --validation-error 0.1",
             "bald uses no validation_error; leave it out",
@@ -260,9 +260,9 @@ def test_options_are_read_by_the_type_of_their_default(monkeypatch):
     assert parse_options("bald", ["scale=2", "votes=False"]) == {"scale": 2.0, "votes": False}
     assert type(parse_options("bald", ["scale=2"])["scale"]) is float
     for wrong, message in {
-        "count=1.5": "bald: count='1.5' is str; give int",
-        "scale=big": "bald: scale='big' is str; give float",
-        "votes=1": "bald: votes='1' is str; give bool",
+        "count=1.5": "bald: count='1.5' is str; give a whole number",
+        "scale=big": "bald: scale='big' is str; give a number",
+        "votes=1": "bald: votes='1' is str; give true or false",
         "votes": "--option 'votes' is not allowed; write NAME=VALUE",
         "vote=true": "unknown option 'vote'; did you mean 'votes'",
     }.items():
@@ -337,5 +337,37 @@ def test_the_errors_of_the_page_are_real(tmp_path, monkeypatch, capsys, line):
         probs[17, 3] *= 2
     np.save("pool.npy", probs)
     method = next(name for name in ("balentac", "badge", "bald") if name in line + " bald")
-    message = refused(capsys, "score", "--probs", "pool.npy", "--method", method)
+    message = refused(capsys, "select", "--size", "3", "--probs", "pool.npy", "--method", method)
     assert message.startswith(f"balent: {line.partition('…')[0]}")
+
+
+@pytest.mark.parametrize("name", ["pool.npy", "other.npz", "picks.NPY"])
+def test_an_array_is_never_the_target(pool, capsys, name):
+    before = Path("pool.npy").read_bytes()
+    assert "is the name of an array; the output is CSV" in refused(
+        capsys, "select", *BALD, "--size", "2", "--out", name
+    )
+    assert Path("pool.npy").read_bytes() == before
+
+
+def test_an_input_under_another_name_is_never_the_target(pool, capsys):
+    os.link("pool.npy", "link.csv")
+    os.symlink("pool.npy", "symlink.csv")
+    for name in ("link.csv", "symlink.csv"):
+        error = refused(capsys, "select", *BALD, "--size", "2", "--out", name)
+        assert "is an input of this command" in error
+
+
+def test_a_device_is_never_replaced(pool, capsys):
+    error = refused(capsys, "select", *BALD, "--size", "2", "--out", "/dev/null")
+    assert "is no regular file" in error
+    assert Path("/dev/null").is_char_device()
+
+
+def test_what_a_method_logs_is_a_line_of_the_command(pool, capsys):
+    certain = np.tile([1.0, 0.0], (3, 2, 1))
+    certain[0, 1] = [0.0, 1.0]
+    np.save("certain.npy", certain)
+    arguments = ["--probs", "certain.npy", "--method", "balentacq", "--option", "precision=1"]
+    main(["score", *arguments])
+    assert capsys.readouterr().err.startswith("balent: warning: balentacq: 3 of 3 points rank last")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from balent import sources
 
 ROOT = Path(__file__).parents[1]
@@ -63,3 +65,10 @@ def test_a_plug_in_is_followed_through_its_own_package(tmp_path):
     assert found == {"__init__.py", "method.py", "helper.py"}
     (tmp_path / "alone.py").write_text("")
     assert sources.plugin(tmp_path / "alone.py") == [tmp_path / "alone.py"]
+
+
+def test_an_import_that_would_not_be_followed_is_refused(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text("from . import other\n")
+    with pytest.raises(ValueError, match=r"module.py:1: write imports of this package in full"):
+        sources.imports(path)

@@ -6,15 +6,15 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from balent.acquisition import catalog, registry
+from balent import scoring
+from balent.acquisition import catalog
 from balent.errors import InputError
-from balent.pool import Array, Pool, prepare
+from balent.pool import Array, Pool
 
 
 def methods() -> list[dict[str, Any]]:
@@ -64,7 +64,7 @@ def score(
         reference_pairs,
         validation_error,
     )
-    return registry.score(name, *prepare(name, pool, seed, options), options)
+    return scoring.score(name, pool, seed, options)
 
 
 def select(
@@ -86,10 +86,8 @@ def select(
     Points with equal scores are ordered at random by ``seed``. Arguments and errors are those of
     ``score``; size is 1 to N.
     """
-    try:
-        size = operator.index(size)
-    except TypeError:
-        raise InputError(f"size={size!r} is not allowed; give a whole number") from None
+    if isinstance(size, bool) or not isinstance(size, int | np.integer):
+        raise InputError(f"size={size!r} is not allowed; give a whole number")
     pool = Pool(
         probs,
         features,
@@ -99,5 +97,4 @@ def select(
         reference_pairs,
         validation_error,
     )
-    predictions, context = prepare(name, pool, seed, options)
-    return registry.acquire(name, predictions, size, context, options)[0]
+    return scoring.choose(name, pool, size, seed, options)[0]

@@ -65,11 +65,12 @@ def method(name: str, entry: dict) -> dict[str, Any]:
     """{title, function, options} of a method; raises ConfigError for what it does not take."""
     function, options = entry.get("function", name), entry.get("options", {})
     try:
-        found = catalog.find(function).spec.name
+        declared = catalog.find(function).spec
         catalog.check_options(function, options)
     except BalentError as error:
         raise ConfigError(f"methods.{name}: {error}") from None
-    return {"title": entry.get("title", name), "function": found, "options": options}
+    title = entry.get("title", declared.title)
+    return {"title": title, "function": declared.name, "options": options}
 
 
 def check_features(settings: dict, own: dict, where: str) -> None:

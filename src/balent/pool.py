@@ -57,6 +57,10 @@ EXTRAS = {
 }
 """The extra arrays by keyword, in the order in which they are checked."""
 
+LARGEST = 1e100
+"""Of a feature: squared distances of larger ones, and of the inverse, leave float64."""
+PIECE = 1 << 22
+"""Marginals (points times classes) whose moments are held at a time by ``pieces`` (128 MiB)."""
 AGREEMENT = (
     "probs: the samples of every point are the same, so {name} ranks by chance; is dropout on?"
 )
@@ -80,22 +84,25 @@ class Pool:
     validation_error: float | None = None
 
 
-def prepare(
-    name: str,
-    pool: Pool,
-    seed: int = 0,
-    options: Mapping[str, Any] = MappingProxyType({}),
-    *,
-    progress: bool = False,
-) -> tuple[Predictions, Context]:
-    """Check everything that was given, and compute what the method needs with its options.
+@dataclass(frozen=True)
+class Checked:
+    """A pool that fits a method: its arrays as tensors, and what the method needs of them."""
 
-    progress  show a bar on standard error, if that is a terminal
+    spec: Spec
+    needs: frozenset[str]
+    arrays: dict[str, Tensor]
+    context: Context
 
-    Arrays are read tile by tile and never copied to float64 as a whole. Raises MethodError for an
-    unknown method or option, a missing or superfluous input, or too few samples for the method;
-    InputError for an array or value that is not allowed.
-    """
+    @property
+    def pointwise(self) -> bool:
+        """Whether the score of a point depends on its own moments alone."""
+        return self.spec.kind == "score" and self.needs <= {"moments"}
+
+
+def check(
+    name: str, pool: Pool, seed: int = 0, options: Mapping[str, Any] = MappingProxyType({})
+) -> Checked:
+    """Check all that can be checked without reading arrays; raises as ``prepare`` does."""
     catalog.check_options(name, options)
     entry = catalog.find(name)
     needs = frozenset(entry.needs(options))
@@ -103,19 +110,56 @@ def prepare(
     generator, validation_error = _generator(seed), _error_rate(pool.validation_error)
     arrays = _tensors(pool)
     _check_sizes(entry.spec, arrays)
-    predictions = Predictions(
-        n_points=len(arrays["probs"]),
-        n_samples=arrays["probs"].shape[1],
-        moments=_moments(entry.spec, needs, arrays["probs"], progress),
-        samples=arrays["probs"],
-        features=arrays.get("features"),
-        pairs=arrays.get("pairs"),
-        reference=arrays.get("reference_probs"),
-        reference_pairs=arrays.get("reference_pairs"),
+    context = Context(generator, arrays.get("labelled_features"), validation_error)
+    return Checked(entry.spec, needs, arrays, context)
+
+
+def prepare(checked: Checked, *, progress: bool = False) -> Predictions:
+    """Check all values, and compute what the method needs.
+
+    progress  show a bar on standard error, if that is a terminal
+
+    Arrays are read tile by tile and never copied to float64 as a whole. Raises InputError for a
+    value that is not allowed.
+    """
+    probs = checked.arrays["probs"]
+    wanted = bool({"moments", "mean_and_features"} & checked.needs)
+    moments = []
+    for tile in _probability_tiles(checked.spec, probs, progress):
+        if wanted:
+            moments.append(Moments.from_probs(tile))
+    given = {k: array for k, array in checked.arrays.items() if k in EXTRAS}
+    for keyword, array in given.items():
+        _check_values(keyword, array, progress)
+    return Predictions(
+        n_points=len(probs),
+        n_samples=probs.shape[1],
+        moments=Moments.cat(moments) if wanted else None,
+        samples=probs,
+        features=given.get("features"),
+        pairs=given.get("pairs"),
+        reference=given.get("reference_probs"),
+        reference_pairs=given.get("reference_pairs"),
     )
-    for keyword in filter(arrays.__contains__, EXTRAS):
-        _check_values(keyword, arrays[keyword], progress)
-    return predictions, Context(generator, arrays.get("labelled_features"), validation_error)
+
+
+def pieces(checked: Checked, *, progress: bool = False) -> Iterator[Predictions]:
+    """As ``prepare``, for a pointwise method: runs of consecutive points, in bounded memory."""
+    probs = checked.arrays["probs"]
+    _, k, c = probs.shape
+    held: list[Moments] = []
+    for tile in _probability_tiles(checked.spec, probs, progress):
+        held.append(Moments.from_probs(tile))
+        if sum(map(len, held)) * c >= PIECE:
+            yield _piece(held, k)
+            held = []
+    if held:
+        yield _piece(held, k)
+
+
+def _piece(held: list[Moments], samples: int) -> Predictions:
+    moments = Moments.cat(held)
+    return Predictions(len(moments), samples, moments)
 
 
 def _tensors(pool: Pool) -> dict[str, Tensor]:
@@ -127,17 +171,14 @@ def _tensors(pool: Pool) -> dict[str, Tensor]:
     return tensors
 
 
-def _moments(spec: Spec, needs: frozenset[str], probs: Tensor, progress: bool) -> Moments | None:
-    """Check the probabilities; their moments, if the method needs them."""
-    wanted = bool({"moments", "mean_and_features"} & needs)
-    moments, agree = [], True
+def _probability_tiles(spec: Spec, probs: Tensor, progress: bool) -> Iterator[Tensor]:
+    """Tiles of ``probs`` in float64, checked; warns at the end if all samples agree."""
+    agree = True
     for tile in _checked_tiles("probs", probs, progress):
         agree = agree and bool((tile == tile[:, :1]).all())
-        if wanted:
-            moments.append(Moments.from_probs(tile))
+        yield tile
     if agree and spec.least_samples > 1:
-        warnings.warn(AGREEMENT.format(name=spec.name), stacklevel=4)
-    return Moments.cat(moments) if wanted else None
+        warnings.warn(AGREEMENT.format(name=spec.name), stacklevel=6)
 
 
 def _check_values(keyword: str, array: Tensor, progress: bool) -> None:
@@ -149,6 +190,12 @@ def _check_values(keyword: str, array: Tensor, progress: bool) -> None:
     for block in array.split(max(1, TILE // array.shape[1])):
         if not bool(block.isfinite().all()):
             raise InputError(f"{keyword}: NaN or infinity is not allowed; give finite numbers")
+        largest = block.abs().amax(dim=1)  # [n]
+        if bool(((largest > LARGEST) | ((largest > 0) & (largest < 1 / LARGEST))).any()):
+            raise InputError(
+                f"{keyword}: a row's largest value is above {LARGEST:g} or below {1 / LARGEST:g}, "
+                "so that squares are lost; scale the features"
+            )
 
 
 def _generator(seed: int) -> np.random.Generator:
@@ -212,7 +259,7 @@ def _checked_tiles(keyword: str, samples: Tensor, progress: bool) -> Iterator[Te
         for start in range(0, n, rows):
             tile = samples[start : start + rows].double()  # [n, K, C]
             _check_probabilities(keyword, tile, start, tolerance)
-            yield tile
+            yield tile / tile.sum(dim=2, keepdim=True)
             bar.update(len(tile))
 
 
@@ -235,6 +282,10 @@ def _tensor(keyword: str, array: Array, axes: str) -> Tensor:
             f"{keyword}: a {type(array).__name__} is not allowed; give a NumPy array or torch "
             "tensor"
         )
+    if isinstance(array, np.ma.MaskedArray):
+        raise InputError(f"{keyword}: a masked array is not allowed; give the points without mask")
+    if isinstance(array, Tensor) and (array.layout != torch.strided or array.is_meta):
+        raise InputError(f"{keyword}: a sparse or meta tensor is not allowed; give a dense one")
     if array.ndim != len(axes) or math.prod(array.shape) == 0:
         raise InputError(
             f"{keyword}: shape {tuple(array.shape)} is not allowed; give {_shape(axes)}, no axis "

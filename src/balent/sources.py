@@ -1,8 +1,8 @@
 """Which source files a script depends on, read from its import statements.
 
-The workflow makes these files inputs of its jobs: editing a plotting module re-runs figures,
-editing a sampler re-runs chains, and nothing else moves. Imports are found by parsing, not by
-running, at any depth of the file; only modules of this package are followed.
+The workflow makes digests of these files parameters of its jobs: editing a plotting module re-runs
+figures, editing a sampler re-runs chains, and nothing else moves. Imports are found by parsing, not
+by running, at any depth of the file; only modules of this package are followed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ def closure(*roots: str | Path) -> list[Path]:
             seen.add(path)
             waiting.extend(imports(path))
     return sorted(seen)
+
+
+def ours(path: str | Path) -> bool:
+    """Whether a file belongs to this package; a plug-in may be installed in the same checkout."""
+    return Path(path).resolve().is_relative_to(PACKAGE)
 
 
 def plugin(path: str | Path) -> list[Path]:
@@ -52,7 +57,9 @@ def imports(path: Path) -> tuple[Path, ...]:
     for node in _running(ast.parse(path.read_bytes(), str(path))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        elif isinstance(node, ast.ImportFrom):
+            if node.level or not node.module:
+                raise ValueError(f"{path}:{node.lineno}: write imports of this package in full")
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue

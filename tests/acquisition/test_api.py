@@ -293,9 +293,10 @@ def test_methods_without_a_ranking_of_one_sample_declare_it(name, monkeypatch):
     known = entry.spec.least_samples == 2
     lenient = replace(entry, spec=replace(entry.spec, least_samples=1))
     monkeypatch.setattr(pool_module.catalog, "find", lambda name: lenient)
-    predictions, context = pool_module.prepare(name, one_sample(name))
+    checked = pool_module.check(name, one_sample(name))
+    predictions, context = pool_module.prepare(checked), checked.context
     scores = registry.acquire(name, predictions, 30, context, {})[1]
-    assert (len(np.unique(scores.round(9))) == 1) == known
+    assert (len(np.unique(np.exp(scores).round(9))) == 1) == known
 
 
 @pytest.mark.parametrize(
@@ -305,7 +306,7 @@ def test_one_sample_is_refused_by_methods_that_compare_samples(name):
     with pytest.raises(
         MethodError, match=rf"{name} compares .* \(30, 1, 4\) has 1 \(K = 1\); give"
     ):
-        pool_module.prepare(name, one_sample(name))
+        pool_module.check(name, one_sample(name))
 
 
 def test_samples_that_agree_everywhere_are_warned_of():
@@ -326,3 +327,62 @@ def test_arrays_on_a_gpu_give_the_same_picks():
     for name in ("bald", "balentacq"):
         expected = balent.select(name, probs, 5).tolist()
         assert balent.select(name, probs.cuda(), 5).tolist() == expected
+
+
+@pytest.mark.parametrize("name", ["balentacq", "power_bald", "random", "entropy"])
+def test_pieces_of_a_pool_are_scored_as_the_whole(name, monkeypatch):
+    probs = pool(n=200)
+    expected, picks = balent.score(name, probs, seed=3), balent.select(name, probs, 50, seed=3)
+    monkeypatch.setattr(pool_module, "TILE", 7 * probs.shape[1] * probs.shape[2])
+    monkeypatch.setattr(pool_module, "PIECE", 20 * probs.shape[2])
+    assert balent.score(name, probs, seed=3).tolist() == expected.tolist()
+    assert balent.select(name, probs, 50, seed=3).tolist() == picks.tolist()
+
+
+def test_moments_of_a_large_pool_are_never_held_whole(monkeypatch):
+    probs, sizes = pool(n=400), []
+    monkeypatch.setattr(pool_module, "TILE", 5 * probs.shape[1] * probs.shape[2])
+    monkeypatch.setattr(pool_module, "PIECE", 20 * probs.shape[2])
+    original = pool_module.Moments.cat
+    join = staticmethod(lambda parts: sizes.append(sum(map(len, parts))) or original(parts))
+    monkeypatch.setattr(pool_module.Moments, "cat", join)
+    balent.score("balentacq", probs)
+    assert sizes == [20] * 20
+
+
+def test_a_size_beyond_the_pool_is_refused_before_values_are_read():
+    probs = pool()
+    probs[0, 0] = np.nan
+    with pytest.raises(InputError, match="size=21 is not allowed; give 1 to 20"):
+        balent.select("bald", probs, 21)
+    for size in (True, 2.0, "2"):
+        with pytest.raises(InputError, match="give a whole number"):
+            balent.select("bald", probs, size)
+
+
+def test_rows_that_sum_to_nearly_one_are_brought_to_one():
+    probs = pool()
+    exact = balent.score("balentacq", probs)
+    assert balent.score("balentacq", probs * 1.0009) == pytest.approx(exact, rel=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e160, 1e-170])
+def test_features_whose_squares_are_lost_are_refused(scale):
+    features = np.ones((20, 3)) * scale
+    with pytest.raises(InputError, match=r"features: a row's largest value is .* scale"):
+        balent.select("badge", pool(), 3, features=features)
+
+
+def test_arrays_that_are_not_what_they_seem_are_refused():
+    masked = np.ma.masked_array(pool(), mask=False)
+    sparse = torch.from_numpy(pool()).to_sparse()
+    for wrong, message in ((masked, "masked array"), (sparse, "sparse or meta tensor")):
+        with pytest.raises(InputError, match=message):
+            balent.select("bald", wrong, 3)
+
+
+def test_numbers_of_numpy_are_options_like_any_others():
+    assert balent.score("balentacq", pool(), precision=np.int64(3)).shape == (20,)
+    assert balent.score("power_bald", pool(), gumbel_scale=np.float64(2)).shape == (20,)
+    with pytest.raises(MethodError, match="give a number in"):
+        balent.score("power_bald", pool(), gumbel_scale=10**400)

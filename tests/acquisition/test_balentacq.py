@@ -158,7 +158,7 @@ def test_degenerate_points(precision):
         ({"precision": 0}, "precision=0 is not allowed; give one of 1, 2, 3, 4, 5"),
         ({"precision": 6}, "precision=6 is not allowed"),
         ({"numerator": "MJEnt"}, "numerator='MJEnt' is not allowed; give one of mjent, fano"),
-        ({"precision": 2.0}, "precision=2.0 is float; give int"),
+        ({"precision": 2.0}, "precision=2.0 is float; give a whole number"),
     ],
 )
 def test_other_values_are_refused(options, message):

@@ -18,12 +18,23 @@ ISSUED = [
     "balentacq",
     "balentacq_released",
     "batch_balance",
+    "batchbald",
+    "beta_marginal_aleatoric",
+    "beta_marginal_bald",
+    "beta_marginal_eig",
+    "beta_marginal_mean_sd",
     "coremse",
     "coreset",
+    "dirichlet_bald",
     "entropy",
+    "expected_effective_loss",
+    "large_batchbald",
     "mean_sd",
+    "mjentacq",
     "power_bald",
+    "power_large_batchbald",
     "random",
+    "variation_ratio",
 ]
 GOOD = """
 from balent.acquisition.base import register
@@ -131,8 +142,19 @@ def test_options_are_checked_by_name_and_type():
     with pytest.raises(MethodError, match=r"unknown option 'x' .*it has no options"):
         catalog.check_options("bald", {"x": 1})
     for wrong in ("1", True, None):
-        with pytest.raises(MethodError, match=r"power_bald: gumbel_scale=.* give float"):
+        with pytest.raises(MethodError, match=r"power_bald: gumbel_scale=.* give a number"):
             catalog.check_options("power_bald", {"gumbel_scale": wrong})
+
+
+def test_joint_samples_are_the_same_for_the_whole_pool(tmp_path):
+    text = GOOD.replace('"score"', '"batch"').replace("context, *", "context, size, *")
+    text = text.replace('("moments",)', '("samples",)')
+    with pytest.raises(MethodError, match="samples everywhere; write masks='pool'"):
+        catalog.read(write(tmp_path, text), "mine_module")
+    [entry] = catalog.read(
+        write(tmp_path, text.replace("aliases", 'masks="pool", aliases')), "mine_module"
+    )
+    assert entry.spec.masks == "pool"
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,15 @@ def test_equally_far_points_are_equally_likely():
     assert counts[:3] == pytest.approx(300, abs=4 * np.sqrt(200))
 
 
+def test_points_that_rounding_alone_tells_apart_are_equally_likely():
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(20, 5))
+    half /= np.linalg.norm(half, axis=1, keepdims=True)
+    features = np.concatenate([half, -half])
+    firsts = {run(features, np.zeros((1, 5)), 1, seed)[0][0] for seed in range(400)}
+    assert len(firsts) == 40  # each is missed with probability 4e-5
+
+
 def test_it_needs_the_labelled_points():
     predictions = Predictions(
         3, moments=Moments.from_probs(torch.full((3, 2, 2), 0.5)), features=torch.ones(3, 2)

@@ -1,5 +1,6 @@
 """How far chains are, read from the files that they leave."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from balent.config import read_yaml, resolve
+from balent.loop.chain import Chain
 from balent.loop.history import Metrics, Picks, Record, save_records
 from balent.loop.progress import ChainProgress, chain_progress, summary
 
@@ -61,6 +63,16 @@ def test_a_finished_chain_is_its_history(settings, tmp_path):
     (folder / "run.json").write_text('{"seconds": {"train": 10.0, "evaluate": 1.0}}')
     found = chain_progress(settings, "full_dropout", "bald", 0, tmp_path)
     assert (found.done, found.finished, found.seconds) == (11, True, 1.0)
+
+
+def test_a_history_of_other_settings_is_not_done(settings, tmp_path):
+    folder = tmp_path / "results/small/full_dropout/bald/seed0"
+    folder.mkdir(parents=True)
+    (folder / "history.csv").write_text("round\n")
+    chain = json.loads(Chain.of(settings, "full_dropout", "bald", 0).to_json())
+    for found, done in ((chain, 11), (chain | {"seed": 1}, 0)):
+        (folder / "run.json").write_text(json.dumps({"chain": found, "seconds": {"train": 1.0}}))
+        assert chain_progress(settings, "full_dropout", "bald", 0, tmp_path).done == done
 
 
 def test_a_damaged_entry_is_no_error(settings, tmp_path):

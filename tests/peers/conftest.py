@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from balent.acquisition import registry
+from balent import scoring
 from balent.models.torchvision_ops import import_torchvision
-from balent.pool import Pool, prepare
+from balent.pool import Pool
 
 if find_spec("baal") is not None:
     import_torchvision()  # baal imports it as well, which fails beside a CPU build of torch
@@ -31,7 +31,6 @@ def batch():
     """Picks of a batch method with its scores."""
 
     def acquire(name, probs, size, seed=0, features=None, **options):
-        predictions, context = prepare(name, Pool(probs, features), seed)
-        return registry.acquire(name, predictions, size, context, options)
+        return scoring.choose(name, Pool(probs, features), size, seed, options)
 
     return acquire

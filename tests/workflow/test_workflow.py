@@ -80,14 +80,21 @@ def test_one_more_seed_runs_that_seed_only(built):
     assert not any(name.startswith("data/") for name in again)
 
 
-def test_a_changed_feature_setting_re_runs_what_stands_on_it(built):
+@pytest.mark.parametrize("features", ["present", "absent"])
+def test_a_changed_feature_setting_re_runs_what_stands_on_it(built, features):
     config = built.root / "tests/workflow/tiny.yaml"
-    text = config.read_text()
+    text, folder = config.read_text(), built.root / "data/features"
+    away = folder.with_name("away")
+    if features == "absent":
+        folder.rename(away)
+        assert built.planned() == set()
     config.write_text(text.replace("epochs: 1,", "epochs: 2,"))
     try:
         again = built.planned()
     finally:
         config.write_text(text)
+        if features == "absent":
+            away.rename(folder)
     assert "data/features/small/simclr/features.npz" in again
     histories = {name for name in again if name.endswith("history.csv")}
     assert len(histories) == 4 * 3 * 2

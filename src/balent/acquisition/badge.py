@@ -42,7 +42,7 @@ def badge(predictions: Predictions, context: Context, size: int) -> tuple[np.nda
     gradients = _gradients(predictions.moments.mean, predictions.moments.complement)  # [N, C]
     nearest = NearestCentre(gradients, predictions.features)
     norms, generator = nearest.norms.cpu().numpy(), context.generator
-    indices = [int(generator.choice(np.flatnonzero(norms == norms.max())))]
+    indices = [int(generator.choice(np.flatnonzero(norms >= norms.max() - nearest.error)))]
     scores = [norms[indices[0]]]
     nearest.add(indices[0])
     for draw in count():

@@ -114,7 +114,9 @@ class Spec:
                         f"@register of {self.name!r}: {what}={value!r} is unknown "
                         f"(allowed: {', '.join(choices)})"
                     )
-        if {"pairs", "reference"} & {*self.needs} and self.masks != "pool":
+        joint = {"pairs", "reference"} & {*self.needs}
+        joint |= {"samples"} & {*self.needs} if self.kind == "batch" else set()
+        if joint and self.masks != "pool":
             raise MethodError(
                 f"@register of {self.name!r}: masks={self.masks!r} cannot serve "
                 f"needs={self.needs!r}, the same samples everywhere; write masks='pool'"

@@ -39,6 +39,13 @@ class NearestCentre:
         self.norms = torch.cat([_squared_norms(block) for block in _blocks(factors)])  # [N]
         self.bounds = torch.full_like(self.norms, math.inf)  # [N]
         self._waiting: list[int] = []
+        self._largest = self.norms.max().item()
+
+    @property
+    def error(self) -> float:
+        """What rounding can add to a distance, or take from it, at most."""
+        terms = sum(factor.shape[1] for factor in self.factors)
+        return 4 * terms * torch.finfo(torch.float64).eps * self._largest
 
     def add(self, index: int) -> None:
         """Make a point a centre."""
@@ -62,6 +69,7 @@ class NearestCentre:
         """Lower the bounds by centres given by their factors [M, D]."""
         for some in zip(*(factor.split(CENTRES) for factor in centres), strict=True):
             wide = [factor.double() for factor in some]
+            self._largest = max(self._largest, _squared_norms(wide).max().item())
             new = [_nearest(block, wide) for block in _blocks(self.factors)]
             torch.minimum(self.bounds, torch.cat(new), out=self.bounds)
 
@@ -84,7 +92,7 @@ def with_copies(
 
 def _blocks(factors: tuple[Tensor, ...]) -> Iterator[list[Tensor]]:
     """Consecutive points' factors in float64, [n, D] each."""
-    rows = max(1, BLOCK // max(factor.shape[1] for factor in factors))
+    rows = max(1, BLOCK // max(CENTRES, *(factor.shape[1] for factor in factors)))
     for parts in zip(*(factor.split(rows) for factor in factors), strict=True):
         yield [part.double() for part in parts]
 

@@ -27,7 +27,8 @@ def coreset(predictions: Predictions, context: Context, size: int) -> tuple[np.n
     """Take, one after another, the point farthest from all labelled and all taken points.
 
     The largest distance of a point to its nearest centre is then at most twice the smallest that
-    any batch of this size reaches. Of points that are equally far, one at random. The farthest of
+    any batch of this size reaches. Of points that are equally far
+    up to rounding, one at random. The farthest of
     upper bounds is looked at first, and taken when its bound is exact: the same points as with a
     pass over the pool for each (centres.py).
 
@@ -45,12 +46,13 @@ def coreset(predictions: Predictions, context: Context, size: int) -> tuple[np.n
         if look % LOOKS == 0:
             nearest.settle()
         bounds = nearest.bounds.cpu().numpy()  # [N]
-        farthest = int(order[bounds[order].argmax()])
-        bound = bounds[farthest]
+        bound = bounds.max()
         if len(indices) == size or bound == 0:
             break
+        tied = bounds[order] >= bound - nearest.error
+        farthest = int(order[tied.argmax()])  # the first of them
         distance = nearest.distance(farthest)
-        if distance == bound:
+        if distance > 0 and distance >= bound - nearest.error:
             indices.append(farthest)
             scores.append(math.sqrt(distance))
             nearest.add(farthest)

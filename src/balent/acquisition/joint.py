@@ -70,7 +70,7 @@ class Configurations:
     def block(self, classes: int) -> int:
         """How many points to ask about at a time: a tile's; with fewer, products are slow."""
         rows, k = self.posterior.shape
-        return max(16, ELEMENTS // (classes * max(k, min(rows, ROWS))))
+        return max(1, min(16, 4096 // classes), ELEMENTS // (classes * max(k, min(rows, ROWS))))
 
     def merged(self) -> Configurations:
         """Fewer configurations, whose ``information`` is an upper bound.
@@ -162,10 +162,10 @@ def _even_uniforms(strata: np.ndarray, generator: np.random.Generator) -> np.nda
     return (part + generator.random(len(strata))) / counts[strata]
 
 
-def tiles(samples: Tensor) -> Iterator[Tensor]:
-    """Consecutive runs of samples [N, K, C] in float64."""
+def tiles(samples: Tensor, outcomes: int = 0) -> Iterator[Tensor]:
+    """Consecutive runs of samples [N, K, C] in float64; short for many outcomes of a point."""
     _, k, c = samples.shape
-    for tile in samples.split(max(1, ELEMENTS // (k * c))):
+    for tile in samples.split(max(1, ELEMENTS // max(k * c, outcomes))):
         yield tile.double()
 
 

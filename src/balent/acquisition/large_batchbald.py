@@ -26,7 +26,7 @@ Pick = Callable[[np.ndarray, np.ndarray, float], int]
     kind="batch",
     needs=("samples",),
     masks="pool",
-    paper="Rubashevskii 2023, eq. 2.12 and A.2; pair_factor ours",
+    paper="Rubashevskii 2023, eq. 2.12 and sec. A.2; pair_factor ours",
     cost="O(size·N·C²·K)",
     allowed={"pair_factor": "[0, inf)"},
     least_samples=2,
@@ -118,7 +118,7 @@ def _grow(
 
 
 def pair_information(samples: Tensor, marginal: Tensor, point: int) -> Tensor:
-    """I(y_x; y_point) of every x with one point, in nats, float64 [N]; Rubashevskii 2023, A.2.
+    """I(y_x; y_point) of every x with one point, in nats, float64 [N]; Rubashevskii 2023, sec. A.2.
 
     samples [N, K, C], marginal entropies [N]. For ``point`` itself: with a copy of it, whose label
     is another one given ω.
@@ -126,6 +126,6 @@ def pair_information(samples: Tensor, marginal: Tensor, point: int) -> Tensor:
     probs = samples[point].double()  # [K, C]
     joint_entropies = [
         torch.special.entr(probs.T @ tile / len(probs)).sum(dim=(1, 2))  # of [n, C, C]
-        for tile in tiles(samples)
+        for tile in tiles(samples, probs.shape[1] ** 2)
     ]
     return marginal + marginal[point] - torch.cat(joint_entropies)

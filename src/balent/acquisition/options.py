@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from numbers import Integral, Real
 from typing import Any
 
 from balent.errors import MethodError
 
+KINDS = {float: Real, int: Integral}
+NAMES = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
 INTERVAL = re.compile(r"([\[(])(-?[\d.]+|-inf), ?(-?[\d.]+|inf)([\])])")
 
 
@@ -18,8 +21,9 @@ def check_value(what: str, value: Any, default: Any, rule: tuple | str | None) -
     rule  None, a tuple of all allowed values, or an interval such as "[0, 1)" or "(0, inf)"
     """
     wanted = type(default)
-    if type(value) is not wanted and not (wanted is float and type(value) is int):
-        raise MethodError(f"{what}={value!r} is {type(value).__name__}; give {wanted.__name__}")
+    fits = isinstance(value, KINDS.get(wanted, wanted))
+    if not fits or (isinstance(value, bool) and wanted is not bool):
+        raise MethodError(f"{what}={value!r} is {type(value).__name__}; give {NAMES[wanted]}")
     if isinstance(rule, tuple) and value not in rule:
         choices = ", ".join(map(str, rule))
         raise MethodError(f"{what}={value!r} is not allowed; give one of {choices}")

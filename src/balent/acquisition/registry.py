@@ -45,8 +45,8 @@ def score(
     Raises MethodError for an unknown method or option, a missing need, or a method that builds
     batches; RuntimeError where the method itself is at fault.
     """
-    if _check(name, predictions, context, options).spec.kind != "score":
-        raise MethodError(f"{name} builds batches and gives points no score; select with it")
+    check_scores(name)
+    _check(name, predictions, context, options)
     return _scores(name, predictions, context, options)
 
 
@@ -63,14 +63,9 @@ def acquire(
     own draws. Raises InputError for a size outside 1..N, and what ``score`` raises.
     """
     entry = _check(name, predictions, context, options)
-    if not 1 <= size <= predictions.n_points:
-        raise InputError(
-            f"size={size} is not allowed; give 1 to {predictions.n_points}, the points in the pool"
-        )
+    check_size(size, predictions.n_points)
     if entry.spec.kind == "score":
-        scores = _scores(name, predictions, context, options)
-        indices = top(scores, size, context.generator.permutation(len(scores)))
-        return indices, scores[indices]
+        return largest(_scores(name, predictions, context, options), size, context)
     indices, scores = load(name)(predictions, context, size, **options)
     if (
         (indices.dtype, indices.shape) != (np.int64, (size,))
@@ -80,6 +75,24 @@ def acquire(
     ):
         raise RuntimeError(f"method {name!r} did not return {size} different points with scores")
     return indices, scores
+
+
+def check_scores(name: str) -> None:
+    """Refuse, by MethodError, a method that builds batches."""
+    if catalog.find(name).spec.kind != "score":
+        raise MethodError(f"{name} builds batches and gives points no score; select with it")
+
+
+def check_size(size: int, points: int) -> None:
+    """Refuse, by InputError, a batch that is empty or larger than the pool."""
+    if not 1 <= size <= points:
+        raise InputError(f"size={size} is not allowed; give 1 to {points}, the points in the pool")
+
+
+def largest(scores: np.ndarray, size: int, context: Context) -> tuple[np.ndarray, np.ndarray]:
+    """The points of largest score and their scores, as ``acquire`` returns them."""
+    indices = top(scores, size, context.generator.permutation(len(scores)))
+    return indices, scores[indices]
 
 
 def top(scores: np.ndarray, size: int, order: np.ndarray) -> np.ndarray:

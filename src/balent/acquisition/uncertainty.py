@@ -78,7 +78,7 @@ def mean_sd(predictions: Predictions, context: Context) -> Tensor:
     needs=("moments",),
     paper="Kirsch 2021; Woo 2023, sec. 2.2",
     cost="O(N·C)",
-    allowed={"gumbel_scale": "[0, inf)"},
+    allowed={"gumbel_scale": "[0, 1000000]"},
     least_samples=2,
 )
 def power_bald(predictions: Predictions, context: Context, *, gumbel_scale: float = 1.0) -> Tensor:

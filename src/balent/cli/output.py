@@ -12,10 +12,22 @@ from balent.errors import DataError
 from balent.files import atomic
 
 
-def check_target(target: Path | None) -> None:
-    """Refuse, by DataError, a file that cannot be written, before anything is computed."""
+def check_target(target: Path | None, inputs: Iterable[str] = ()) -> None:
+    """Refuse, by DataError, a file that cannot or must not be written, before any computation.
+
+    inputs  files that the command reads
+    """
     if target is None:
         return
+    if target.suffix.lower() in (".npy", ".npz"):
+        raise DataError(f"{target}: is the name of an array; the output is CSV, name a .csv file")
+    if target.exists():
+        if any(os.path.exists(name) and target.samefile(name) for name in inputs):
+            raise DataError(f"{target}: is an input of this command; name another file")
+        if not (target.is_file() or target.is_dir()):
+            raise DataError(f"{target}: is no regular file; leave --out out for standard output")
+        if not os.access(target, os.W_OK):
+            raise DataError(f"{target}: cannot be written to; name another file")
     if target.is_dir():
         raise DataError(f"{target}: is a folder; name a file")
     if not target.parent.is_dir():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +17,7 @@ from balent.errors import MethodError
 from balent.pool_files import read_array
 
 if TYPE_CHECKING:
-    from balent.acquisition.base import Context, Predictions
+    from balent.pool import Pool
 
 ARRAYS = {
     "probs": "[N, K, C] probabilities: N points, K samples, C classes",
@@ -40,19 +43,23 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def select_points(args: argparse.Namespace) -> None:
     """Write the chosen points, best first, each with its score."""
-    options, predictions, context = _read(args)
-    from balent.acquisition import registry  # torch
+    pool, options = _read(args)
+    from balent import scoring  # torch
 
-    indices, scores = registry.acquire(args.method, predictions, args.size, context, options)
+    with printed_warnings():
+        indices, scores = scoring.choose(
+            args.method, pool, args.size, args.seed, options, progress=True
+        )
     write_scores(indices.tolist(), scores.tolist(), args.out)
 
 
 def score_points(args: argparse.Namespace) -> None:
     """Write the score of every point, in the order of the pool."""
-    options, predictions, context = _read(args)
-    from balent.acquisition import registry  # torch
+    pool, options = _read(args)
+    from balent import scoring  # torch
 
-    scores = registry.score(args.method, predictions, context, options)
+    with printed_warnings():
+        scores = scoring.score(args.method, pool, args.seed, options, progress=True)
     write_scores(range(len(scores)), scores.tolist(), args.out)
 
 
@@ -100,18 +107,28 @@ def _add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, metavar="FILE", help="CSV (standard output)")
 
 
-def _read(args: argparse.Namespace) -> tuple[dict[str, Any], Predictions, Context]:
-    """The method's options and inputs; what is cheap to check comes first."""
+def _read(args: argparse.Namespace) -> tuple[Pool, dict[str, Any]]:
+    """The pool and the method's options; what is cheap to check comes first."""
     options = parse_options(args.method, args.option)
-    check_target(args.out)
-    arrays = {
-        name: read_array(getattr(args, name)) for name in ARRAYS if getattr(args, name) is not None
-    }
-    from balent.pool import Pool, prepare  # torch
+    sources = {name: getattr(args, name) for name in ARRAYS if getattr(args, name) is not None}
+    check_target(args.out, [name.partition(".npz:")[0] for name in sources.values()])
+    arrays = {name: read_array(source) for name, source in sources.items()}
+    from balent.pool import Pool  # torch
 
-    pool = Pool(**arrays, validation_error=args.validation_error)
-    with warnings.catch_warnings(record=True) as caught:
-        predictions, context = prepare(args.method, pool, args.seed, options, progress=True)
+    return Pool(**arrays, validation_error=args.validation_error), options
+
+
+@contextmanager
+def printed_warnings() -> Iterator[None]:
+    """Print what methods warn of or log as lines of the command."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("balent: warning: %(message)s"))
+    logger = logging.getLogger("balent")
+    logger.addHandler(handler)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            yield
+    finally:
+        logger.removeHandler(handler)
     for warning in caught:
         print(f"balent: warning: {warning.message}", file=sys.stderr)
-    return options, predictions, context

@@ -68,8 +68,8 @@ class Job:
         budget = runtime.memory_budget()
         problem = load_problem(parsed, data, encoder, device=place, memory_budget=budget)
         method = catalog.find(parsed.function).path
-        own = method.is_relative_to(sources.PACKAGE)
-        files = sources.closure(__file__, method) + ([] if own else sources.plugin(method))
+        foreign = [] if sources.ours(method) else sources.plugin(method)
+        files = sources.closure(__file__, method) + foreign
         code = sources.digest(files)
         inputs = {str(path): sha256_file(path) for path in (data, encoder) if path}
         return cls(problem, code, inputs)

@@ -16,6 +16,7 @@ from statistics import fmean
 from balent.budget import rounds
 from balent.config import Settings
 from balent.errors import DataError
+from balent.loop.chain import Chain
 from balent.loop.history import load_records
 
 WINDOW = 300.0
@@ -74,13 +75,15 @@ def chain_progress(
     total = rounds(settings.scenarios[scenario]["acquisition"])
     place = Path(settings.scale, scenario, method, f"seed{seed}")
     history = root / "results" / place / "history.csv"
-    if history.is_file():
-        seconds = _run_seconds(history.with_name("run.json"), total)
+    run = _run(history.with_name("run.json"))
+    chain = json.loads(Chain.of(settings, scenario, method, seed).to_json())
+    if history.is_file() and run.get("chain", chain) == chain:  # of today's settings
+        seconds = sum(run["seconds"].values()) / total if "seconds" in run else None
         times: tuple[float, ...] = (history.stat().st_mtime,)
         return ChainProgress(scenario, method, seed, total, total, seconds, times)
     work = root / "work" / place
     finished = sorted(work.glob("journal/round_*.npz")) + sorted(work.glob("round*/records.npz"))
-    times = tuple(path.stat().st_mtime for path in finished)
+    times = tuple(map(_time, finished))
     done = min(len(finished), total - 1) if finished else 0
     seconds = _round_seconds(finished[-1]) if finished else None
     return ChainProgress(scenario, method, seed, total, done, seconds, times)
@@ -117,11 +120,20 @@ def _minutes_left(chains: list[ChainProgress], running: int) -> float | None:
     return left / running / 60
 
 
-def _run_seconds(run: Path, total: int) -> float | None:
+def _run(path: Path) -> dict:
+    """What run.json says; nothing while it is being written."""
     try:
-        return sum(json.loads(run.read_text())["seconds"].values()) / total
-    except (OSError, ValueError, KeyError):
-        return None  # being written, or from elsewhere: the history alone counts
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _time(path: Path) -> float:
+    """When a file was written; 0 if it was just removed."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _round_seconds(entry: Path) -> float | None:
