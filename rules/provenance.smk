@@ -1,15 +1,6 @@
 # How results came to be: pulled outputs get their records back at start; what DVC's stages ask for.
 from balent.provenance import store, versions
 
-NO_GRAPH = ("--lint", "-l", "--list", "--print-compilation")  # nothing is built or compared
-
-if workflow.is_main_process and not any(a.startswith(NO_GRAPH) for a in sys.argv[1:]):
-    try:
-        for line in store.restore(versions.state(BASE, S)):
-            print(f"provenance: {line}", file=sys.stderr)
-    except BalentError as error:
-        raise SystemExit(f"provenance: {error}")
-
 
 rule metrics:
     input:
@@ -51,3 +42,20 @@ rule features:
             for name in report_probes()
             for file in ("features.npz", "encoder.safetensors", "probe.json")
         ],
+
+
+# Looking at the rules builds and compares nothing. Last, since all rules must be known.
+NO_GRAPH = {"--lint", "--list", "-l", "--list-rules", "--list-target-rules", "--lt"}
+NO_GRAPH |= {"--print-compilation", "--unlock"}
+OPTIONS = {argument.partition("=")[0] for argument in sys.argv[1:]}
+
+if workflow.is_main_process and OPTIONS & {"--touch", "-t"}:
+    raise SystemExit("provenance: --touch would record stale outputs as made now; run without it")
+
+if workflow.is_main_process and not OPTIONS & NO_GRAPH:
+    try:
+        is_output = lambda path: any(rule.is_producer(path) for rule in workflow.rules)
+        for line in store.restore(versions.state(BASE, S), is_output):
+            print(f"provenance: {line}", file=sys.stderr)
+    except BalentError as error:
+        raise SystemExit(f"provenance: {error}")

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -12,15 +13,15 @@ from balent.provenance import entries, store
 from balent.provenance.describe import describe
 from balent.provenance.verify import verify
 
-from .test_store import FACTS, FEATURES, TABLE, folder, make  # noqa: F401
+from .test_store import FACTS, FEATURES, TABLE, begin, folder, make, put, restore  # noqa: F401
 
 RAW = "data/raw/x.npz"
 
 
 @pytest.fixture
 def made():
-    """A table of features of raw data, made in one run."""
-    store.begin(FACTS)
+    """A table of features of raw data; the table and the features in one run."""
+    begin(FACTS)
     make(RAW, "raw")
     make(FEATURES, "features", data=RAW)
     make(TABLE, "table", features=FEATURES)
@@ -96,3 +97,25 @@ def test_verify_names_what_was_made_from_other_inputs():
     make(FEATURES, "other", data=RAW)
     store.record()
     assert verify().problems == [f"{TABLE}: was made from another {FEATURES}"]
+
+
+@pytest.mark.usefixtures("made")
+def test_verify_names_files_without_a_record():
+    put("results/s/m/seed1/history.csv", "copied")
+    put("reports/captions/table.rst", "in git")
+    make("results/s/m/seed2/history.csv", "made here, recorded at the next start")
+    (problem,) = verify().problems
+    assert problem.startswith("results/s/m/seed1/history.csv: has no record; let snakemake")
+
+
+@pytest.mark.usefixtures("made")
+def test_the_entry_in_force_is_described_not_the_newest():
+    *others, last = entries.read(entries.LOCAL)
+    newer = replace(
+        last, record=last.record | {"rule": "other"}, run=last.run | {"state": "two", "code": "v2"}
+    )
+    entries.write(entries.LOCAL, [*others, last, newer])
+    restore("one")
+    assert "  code      v1, digest one" in list(describe(TABLE))
+    restore("two")
+    assert "  code      v2, digest two" in list(describe(TABLE))

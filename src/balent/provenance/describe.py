@@ -10,6 +10,7 @@ from balent.errors import DataError, InputError
 from balent.files import sha256_file
 from balent.provenance import entries
 from balent.provenance.entries import LOCAL, PUBLISHED, Entry
+from balent.provenance.index import Index
 
 SEED = re.compile(r'"seed": ?(\d+)')
 
@@ -28,19 +29,21 @@ def describe(path: str) -> Iterator[str]:
         )
     if not Path(name).is_file():
         raise InputError(f"{name}: is not here; run dvc pull or snakemake")
-    entry = find(known, name, digest := sha256_file(name))
+    index = Index()
+    entry = find(known, name, digest := sha256_file(name), index)
     if entry is None:
         raise DataError(f"{name}: no record knows its content; run snakemake to make it again")
     yield name
     yield from (f"  {line}" for line in _facts(entry, digest))
     yield "made from"
-    yield from _made_from(entry, known, {name}, "  ")
+    yield from _made_from(entry, known, index, {name}, "  ")
 
 
-def find(known: dict[str, list[Entry]], path: str, digest: str) -> Entry | None:
-    """The newest entry of a file with that content."""
+def find(known: dict[str, list[Entry]], path: str, digest: str, index: Index) -> Entry | None:
+    """Of a file's entries with that content the one in force, else the newest."""
     matching = [entry for entry in known.get(path, ()) if entry.outputs[path] == digest]
-    return matching[-1] if matching else None
+    in_force = [entry for entry in matching if entry.id == index.entry(path)]
+    return next(reversed(in_force or matching), None)
 
 
 def _facts(entry: Entry, digest: str) -> Iterator[str]:
@@ -63,12 +66,12 @@ def _seed(entry: Entry) -> str:
 
 
 def _made_from(
-    entry: Entry, known: dict[str, list[Entry]], shown: set[str], indent: str
+    entry: Entry, known: dict[str, list[Entry]], index: Index, shown: set[str], indent: str
 ) -> Iterator[str]:
     for path, digest in sorted(entry.inputs.items()):
-        maker = find(known, path, digest)
+        maker = find(known, path, digest, index)
         how = f"rule {maker.record['rule']}{_seed(maker)}" if maker else "no rule"
         yield f"{indent}{path}  {digest[:16]}  {how}{' (above)' if path in shown else ''}"
         if maker and path not in shown:
             shown.add(path)
-            yield from _made_from(maker, known, shown, f"{indent}  ")
+            yield from _made_from(maker, known, index, shown, f"{indent}  ")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from balent.errors import DataError
 from balent.files import write_text
+from balent.provenance import records
 
 PUBLISHED = Path("provenance.jsonl")
 LOCAL = Path(".provenance/records.jsonl")
+FOLDERS = ("data/raw/", "data/features/", "results/", "reports/")  # work/ is for working files
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -25,16 +30,18 @@ class Entry:
     outputs  SHA-256 of each file's content, by path
     record   what Snakemake compares with the workflow (records.KEPT)
     run      state (of code and configuration), config, code, date, device, packages
+    hashed   SHA-256 of the inputs that Snakemake did not hash (--max-checksum-file-size)
     """
 
     outputs: dict[str, str]
     record: dict[str, Any]
     run: dict[str, Any]
+    hashed: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def id(self) -> str:
         """Equal for equal outputs made from the same inputs, parameters and code."""
-        text = json.dumps([self.outputs, self.record], sort_keys=True)
+        text = json.dumps([self.outputs, self.record, self.hashed], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -46,29 +53,51 @@ class Entry:
     def inputs(self) -> dict[str, str]:
         """SHA-256 of each input's content, by path."""
         found = self.record["input_checksums"] or {}
-        return {path: digest.removeprefix("sha256:") for path, digest in found.items()}
+        return self.hashed | {path: value.removeprefix("sha256:") for path, value in found.items()}
 
 
 def read(path: Path) -> list[Entry]:
     """The entries of a file, oldest first; none where it is absent.
 
-    Raises DataError with the line that is no entry.
+    Raises DataError with the line that is no entry, and why.
     """
     if not path.is_file():
         return []
     entries = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            entry = Entry(**json.loads(line))
-            assert isinstance(entry.outputs, dict)
-            assert isinstance(entry.record["input_checksums"], dict | None)
-        except (ValueError, TypeError, KeyError, AssertionError):
+            entries.append(_entry(line))
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
-                f"{path}:{number}: is no provenance entry; "
+                f"{path}:{number}: is no provenance entry ({error}); "
                 f"{'git restore' if path == PUBLISHED else 'remove'} the file"
             ) from None
-        entries.append(entry)
     return entries
+
+
+def _entry(line: bytes) -> Entry:
+    """One checked entry: it may come from someone else, and names files that are looked at."""
+    entry = Entry(**json.loads(line))
+    if set(entry.record) != set(records.KEPT):
+        raise ValueError(f"its record has not the keys {', '.join(records.KEPT)}")
+    if not isinstance(entry.run.get("packages", {}), dict):
+        raise ValueError("its packages are no versions by name")
+    if "date" not in entry.run:
+        raise ValueError("it has no date")
+    for output in entry.outputs:
+        _check_place(output)
+    for path, digest in (*entry.outputs.items(), *entry.inputs.items()):
+        if b"\0" in os.fsencode(path):
+            raise ValueError(f"{path!r} is no path")
+        if not DIGEST.fullmatch(digest):
+            raise ValueError(f"{digest!r} is no SHA-256 of {path}")
+    return entry
+
+
+def _check_place(output: str) -> None:
+    plain = PurePosixPath(output)
+    if not output.startswith(FOLDERS) or ".." in plain.parts or plain.as_posix() != output:
+        raise ValueError(f"output {output!r} is no plain path below {', '.join(FOLDERS)}")
 
 
 def write(path: Path, entries: Iterable[Entry]) -> None:

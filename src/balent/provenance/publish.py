@@ -73,8 +73,7 @@ def _entries_of(files: list[str]) -> list[Entry]:
     known = entries.by_output([*entries.read(PUBLISHED), *entries.read(LOCAL)])
     found: dict[str, Entry] = {}
     for file in files:
-        in_force = [entry for entry in known.get(file, ()) if entry.id == index.entry(file)]
-        entry = in_force[-1] if in_force else find(known, file, index.digest(file) or "")
+        entry = find(known, file, index.digest(file) or "", index)
         if entry is None:
             raise DataError(f"{file}: has no record; run snakemake, or remove a file of your own")
         outputs = {path: digest for path, digest in entry.outputs.items() if path in wanted}

@@ -37,6 +37,12 @@ def locked() -> bool:
     return LOCKS.is_dir() and any(LOCKS.iterdir())
 
 
+def newest_lock() -> list[str]:
+    """The outputs of the run that locked last; in its ``onstart`` a run finds its own."""
+    found = sorted(LOCKS.glob("*.output.lock"), key=lambda path: path.stat().st_mtime_ns)
+    return found[-1].read_text().splitlines() if found else []
+
+
 def kept(record: dict[str, Any]) -> dict[str, Any]:
     """The part of a record that holds on any machine."""
     return {key: record.get(key) for key in KEPT}
@@ -56,9 +62,8 @@ def write(output: str, record: dict[str, Any], mtime: float) -> None:
     path = _path(METADATA, output)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**record, **moment}))
-    INCOMPLETE.mkdir(
-        parents=True, exist_ok=True
-    )  # without it Snakemake converts the folder from an old format
+    # without this folder Snakemake converts the records from an old format
+    INCOMPLETE.mkdir(parents=True, exist_ok=True)
     _path(INCOMPLETE, output).unlink(missing_ok=True)
 
 

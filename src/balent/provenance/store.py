@@ -10,25 +10,32 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import platform
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from balent.files import read_json, write_json
 from balent.provenance import entries, records
-from balent.provenance.entries import LOCAL, PUBLISHED, Entry
+from balent.provenance.entries import FOLDERS, LOCAL, PUBLISHED, Entry
 from balent.provenance.index import Index
 
-RUN = Path(".provenance/run.json")
-KEPT = ("data/", "results/", "reports/")  # work/ is for working files
+RUNS = Path(".provenance/runs")  # one file for each run that goes on or was killed
 RESTORED = 946_684_800.0  # 2000-01-01: older than any source
 OUTDATED = RESTORED - 1  # older than a restored input, so that Snakemake compares the contents
+LOCKED = (
+    "outputs are not compared with their records, since Snakemake works here or was killed; "
+    "after a kill run snakemake --unlock"
+)
+UNKNOWN = "no record knows its content; it will be made again"
+ELSEWHERE = "is no file of this checkout; it will be made again"
 
 
 def begin(facts: dict[str, Any]) -> None:
-    """Remember the facts of the run that starts (versions.facts), for what it will make."""
+    """Remember the facts of the run that starts (versions.facts) and the outputs it has locked."""
     record()
-    write_json(RUN, facts)
+    write_json(_own_run(), {"facts": facts, "outputs": records.newest_lock()})
 
 
 def record() -> None:
@@ -36,83 +43,153 @@ def record() -> None:
     index = Index()
     made = _made(index)
     if made:
-        entries.write(LOCAL, [*entries.read(LOCAL), *made])
+        recorded = entries.read(LOCAL)
+        known = {entry.id for entry in recorded}
+        new = [entry for entry in made if entry.state or entry.id not in known]
+        entries.write(LOCAL, [*recorded, *new])
         for entry in made:
             for output, digest in entry.outputs.items():
                 index.note(output, entry.id, digest)
+        index.digest(str(LOCAL))
         index.save(index.state)
+    _own_run().unlink(missing_ok=True)
 
 
-def restore(state: str) -> list[str]:
+def restore(state: str, is_output: Callable[[str], bool]) -> list[str]:
     """Give pulled outputs their records; ``state``: of code and configuration (versions.state).
 
-    Returns lines for the user: how many outputs were recognised, and each output whose content no
-    entry knows, which Snakemake will make again. Raises DataError for an unreadable file of
+    is_output  whether a job makes a path; such a file without a record will be made again
+    Returns lines for the user: how many outputs were recognised, and each output that Snakemake
+    will make again, since no entry knows its content. Raises DataError for an unreadable file of
     entries.
     """
     index = Index()
-    if records.locked() or (index.state == state and all(map(index.unchanged, index.files))):
+    present = set(files())
+    strange = any(is_output(path) for path in present.difference(index.files))
+    if index.state == state and not strange and all(map(index.unchanged, index.files)):
         return []
+    if records.locked():
+        return [LOCKED]
     record()
     index = Index()
     local, published = entries.read(LOCAL), entries.read(PUBLISHED)
+    known = entries.by_output([*local, *published])
     preferred = set() if index.unchanged(str(PUBLISHED)) else {entry.id for entry in published}
     index.digest(str(PUBLISHED))
-    in_force, restored, wrong = {}, 0, []
-    for output, versions in entries.by_output([*local, *published]).items():
+    in_force, restored = {}, 0
+    wrong = {path: UNKNOWN for path in present.difference(known) if is_output(path)}
+    for output, versions in known.items():
+        if _elsewhere(output):
+            wrong[output] = ELSEWHERE
+            continue
         digest = index.digest(output)
         if digest is None:
             continue
         matching = [entry for entry in versions if entry.outputs[output] == digest]
         if matching:
             entry = _choose(matching, state, index.entry(output), preferred)
-            if entry.id != index.entry(output):
+            if entry.id != index.entry(output) or records.is_incomplete(output):
                 _put(output, entry, RESTORED, index)
                 restored += 1
             in_force[output] = entry
         else:
-            records.mark_incomplete(output)
-            wrong.append(output)
+            wrong[output] = UNKNOWN
+    for output in wrong:
+        records.mark_incomplete(output)
     _outdate(in_force, index)
     _adopt(in_force, local)
+    index.digest(str(LOCAL))
     index.save("" if wrong else state)  # without a state the next start looks again
     lines = [f"{restored} outputs recognised by content"] if restored else []
-    return lines + [f"{path}: no record knows its content; it will be made again" for path in wrong]
+    return lines + [f"{path}: {problem}" for path, problem in sorted(wrong.items())]
+
+
+def files() -> Iterator[str]:
+    """All files where outputs are kept, but hidden ones, which are parts of unfinished files."""
+    for top in FOLDERS:
+        for folder, _, names in os.walk(top, followlinks=True):
+            yield from (os.path.join(folder, name) for name in names if not name.startswith("."))
+
+
+def made_here(output: str) -> bool:
+    """Whether Snakemake wrote the file as it is now."""
+    found = records.read(output)
+    if found is None or not os.path.isfile(output) or records.is_incomplete(output):
+        return False
+    return found["endtime"] == os.stat(output).st_mtime and found["endtime"] > RESTORED
+
+
+def _own_run() -> Path:
+    return RUNS / f"{platform.node()}-{os.getpid()}.json"
 
 
 def _made(index: Index) -> list[Entry]:
-    """New entries, one a job."""
+    """New entries, one a job; of all outputs if the entries were changed by someone else."""
+    unchanged = index.unchanged(str(LOCAL))
     jobs: dict[str, dict[str, str]] = defaultdict(dict)
-    moments = {}
+    found: dict[str, dict[str, Any]] = {}
     for output in records.outputs():
-        if output.startswith(KEPT) and index.entry(output) is None and _made_here(output):
-            found = records.read(output)
-            assert found is not None
-            job = json.dumps(records.kept(found), sort_keys=True)
-            digest = index.digest(output)
-            assert digest is not None
-            jobs[job][output] = digest
-            moments[job] = found["endtime"]
-    facts = read_json(RUN) if jobs and RUN.is_file() else {}
+        recorded = unchanged and index.entry(output) is not None
+        if output.startswith(FOLDERS) and not recorded and made_here(output):
+            was = records.read(output) or {}
+            job = json.dumps(records.kept(was), sort_keys=True)
+            jobs[job][output] = index.digest(output) or ""
+            found[job] = was
+    runs = _runs() if jobs else []
     return [
-        Entry(dict(sorted(outputs.items())), json.loads(job), _facts(facts, outputs, moments[job]))
-        for job, outputs in sorted(jobs.items(), key=lambda item: moments[item[0]])
+        Entry(
+            dict(sorted(jobs[job].items())),
+            records.kept(was),
+            _facts(runs, jobs[job], was),
+            _hashed(was, index),
+        )
+        for job, was in sorted(found.items(), key=lambda item: item[1]["endtime"])
     ]
 
 
-def _facts(facts: dict[str, Any], outputs: dict[str, str], moment: float) -> dict[str, Any]:
+def _hashed(was: dict[str, Any], index: Index) -> dict[str, str]:
+    """SHA-256 of the inputs that Snakemake did not hash and that did not change since then."""
+    rest = set(was["input"] or ()).difference(was["input_checksums"] or ())
+    same = [
+        p for p in sorted(rest) if os.path.isfile(p) and os.stat(p).st_ctime <= was["starttime"]
+    ]
+    return {path: index.digest(path) or "" for path in same}
+
+
+def _runs() -> list[dict[str, Any]]:
+    """Facts, locked outputs and start of the runs, oldest first."""
+    found = [read_json(path) | {"start": path.stat().st_mtime} for path in RUNS.glob("*.json")]
+    return sorted(found, key=lambda run: run["start"])
+
+
+def _facts(
+    runs: list[dict[str, Any]], outputs: dict[str, str], was: dict[str, Any]
+) -> dict[str, Any]:
     """The facts of a job: those of its run, its end, and the device that its run record names."""
-    made = datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="seconds")
-    runs = [read_json(path) for path in outputs if path.endswith("/run.json")]
-    return {**facts, **({"device": runs[0]["device"]} if runs else {}), "date": made}
+    end = datetime.datetime.fromtimestamp(was["endtime"], datetime.UTC)
+    of_run = [
+        run["facts"]
+        for run in runs
+        if run["start"] <= was["starttime"] and not outputs.keys().isdisjoint(run["outputs"])
+    ]
+    devices = [read_json(path)["device"] for path in outputs if path.endswith("/run.json")]
+    return {
+        **(of_run[-1] if of_run else {}),
+        **({"device": devices[0]} if devices else {}),
+        "date": end.isoformat(timespec="seconds"),
+    }
 
 
-def _made_here(output: str) -> bool:
-    """Whether Snakemake wrote the file as it is now."""
-    found = records.read(output)
-    if found is None or not os.path.exists(output) or records.is_incomplete(output):
+def _elsewhere(output: str) -> bool:
+    """Whether an output is a link out of the checkout, or no regular file.
+
+    The kept folders themselves may lie on another disk.
+    """
+    if not os.path.lexists(output):
         return False
-    return found["endtime"] == os.stat(output).st_mtime and found["endtime"] > RESTORED
+    real, top = os.path.realpath(output), output.split("/")[0]
+    homes = [os.path.join(os.path.realpath(home), "") for home in (".", top)]
+    return not os.path.isfile(real) or not real.startswith(tuple(homes))
 
 
 def _choose(matching: list[Entry], state: str, in_force: str | None, preferred: set[str]) -> Entry:
@@ -139,17 +216,17 @@ def _put(output: str, entry: Entry, moment: float, index: Index) -> None:
 def _outdate(in_force: dict[str, Entry], index: Index) -> None:
     """Make an output older than its inputs where it was made from other contents of them.
 
-    Snakemake compares contents only of inputs that are newer than an output, and restored ones
-    are not.
+    Snakemake compares contents only of inputs that are newer than an output; restored ones and
+    a user's own may be older.
     """
     for output, entry in in_force.items():
         changed = [
-            path
+            os.stat(path).st_mtime
             for path, digest in entry.inputs.items()
-            if path in in_force and in_force[path].outputs[path] != digest
+            if index.digest(path) not in (digest, None)
         ]
-        if any(os.stat(path).st_mtime <= os.stat(output).st_mtime for path in changed):
-            _put(output, entry, OUTDATED, index)
+        if changed and min(changed) <= os.stat(output).st_mtime:
+            _put(output, entry, min(OUTDATED, min(changed) - 1), index)
 
 
 def _adopt(in_force: dict[str, Entry], local: list[Entry]) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from balent.files import sha256_file
-from balent.provenance import entries
+from balent.provenance import entries, store
 from balent.provenance.entries import LOCAL, PUBLISHED, Entry
+
+SOURCES = "reports/captions/"  # in git
 
 
 class Verdict(NamedTuple):
@@ -23,7 +25,8 @@ def verify() -> Verdict:
     """Hash all recorded outputs and their inputs; nothing is taken from the index.
 
     A problem is an output whose content no entry knows, or one that was made from other contents
-    than its inputs have now. Absent files are none.
+    than its inputs have now, or a file among the outputs that neither an entry nor Snakemake knows.
+    Absent files are none.
     """
     digest = cache(_digest)
     here, absent, problems = 0, 0, []
@@ -42,6 +45,11 @@ def verify() -> Verdict:
         changed = [_changed_inputs(entry, digest) for entry in matching]
         if all(changed):
             problems.append(f"{output}: was made from another {', '.join(changed[-1])}")
+    problems += [
+        f"{path}: has no record; let snakemake make it, or remove a file of your own"
+        for path in sorted(set(store.files()).difference(known))
+        if not path.startswith(SOURCES) and not store.made_here(path)
+    ]
     return Verdict(here, absent, problems)
 
 
