@@ -65,9 +65,37 @@ def test_an_interrupted_chain_goes_on_where_it_was(folder):
     untouched = entries[0].stat().st_mtime_ns
     entries[-1].unlink()
     (place / "history.csv").unlink()
+    (place / "run.json").unlink()
     run("--scenario", "full_dropout")
     assert (place / "history.csv").read_bytes() == whole
     assert entries[0].stat().st_mtime_ns == untouched
+
+
+def test_the_results_of_another_chain_are_never_replaced(folder, capsys):
+    run("--scenario", "full_dropout")
+    history = Path("results/small/full_dropout/bald/seed0/history.csv")
+    before = history.read_bytes()
+    for more in (["--seed", "1"], ["--method", "random"]):
+        with pytest.raises(SystemExit):
+            run("--scenario", "full_dropout", *more)
+        assert "holds the results of another chain" in capsys.readouterr().err
+    assert history.read_bytes() == before
+    history.with_name("run.json").unlink()
+    with pytest.raises(SystemExit):
+        run("--scenario", "full_dropout")
+    assert "a history of unknown origin" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run("--scenario", "full_dropout", "--out", "config.yaml")
+    assert "config.yaml is a file; name a folder" in capsys.readouterr().err
+
+
+def test_a_file_laid_over_the_configuration_is_understood(folder, capsys):
+    Path("my.yaml").write_text("seeds: [4, 5]")
+    main(["status", "my.yaml"])
+    assert "small: 0 of 70 chains" in capsys.readouterr().out
+    Path("my.yaml").write_text("scenarios: {mine: {title: Mine, inherit: full_dropout, paper: {}}}")
+    run("--scenario", "mine", "--config", "my.yaml", "--out", "here")
+    assert Path("here/history.csv").is_file()
 
 
 @pytest.mark.parametrize(

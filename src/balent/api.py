@@ -87,7 +87,8 @@ def select(
     ``score``; size is 1 to N.
     """
     if isinstance(size, bool) or not isinstance(size, int | np.integer):
-        raise InputError(f"size={size!r} is not allowed; give a whole number")
+        what = f"={size!r}" if np.isscalar(size) else f": a {type(size).__name__}"
+        raise InputError(f"size{what} is not allowed; give a whole number")
     pool = Pool(
         probs,
         features,

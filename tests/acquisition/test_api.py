@@ -386,3 +386,12 @@ def test_numbers_of_numpy_are_options_like_any_others():
     assert balent.score("power_bald", pool(), gumbel_scale=np.float64(2)).shape == (20,)
     with pytest.raises(MethodError, match="give a number in"):
         balent.score("power_bald", pool(), gumbel_scale=10**400)
+
+
+def test_swapped_arguments_are_named():
+    with pytest.raises(MethodError, match="method: a ndarray is not allowed; give a name"):
+        balent.select(pool(), "bald", 3)
+    with pytest.raises(InputError, match="size: a ndarray is not allowed; give a whole number"):
+        balent.select("bald", 3, pool())
+    with pytest.raises(MethodError, match="did you mean 'bald'"):
+        balent.select("BALD", pool(), 3)

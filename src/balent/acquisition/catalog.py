@@ -75,6 +75,8 @@ def find(name: str) -> Entry:
 
     Raises MethodError with the nearest and all known names.
     """
+    if not isinstance(name, str):
+        raise MethodError(f"method: a {type(name).__name__} is not allowed; give a name")
     for table in (catalog, plugins):
         for entry in table().values():
             if name in (entry.spec.name, *entry.spec.aliases):
@@ -128,6 +130,8 @@ def _declaration(call: ast.Call, path: Path) -> Spec:
         return Spec(**values)
     except TypeError as error:
         raise MethodError(f"{where}: {error}; see balent.acquisition.base.Spec") from None
+    except MethodError as error:
+        raise MethodError(f"{path}:{call.lineno}: {error}") from None
 
 
 def _options(function: ast.FunctionDef, spec: Spec, path: Path) -> dict[str, Any]:
@@ -189,5 +193,5 @@ def _by_name(entries: Iterable[Entry]) -> dict[str, Entry]:
 
 
 def _near(name: str, allowed: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(name), list(allowed), n=1)
+    close = difflib.get_close_matches(str(name).lower(), list(allowed), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

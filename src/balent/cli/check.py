@@ -22,16 +22,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def check_config(args: argparse.Namespace) -> None:
-    """Check a configuration at all scales and print what each defines.
-
-    A file without scale, methods or scenarios of its own is laid over ./config.yaml, as Snakemake
-    does.
-    """
-    config, name = read_yaml(args.config), str(args.config)
+    """Check a configuration at all scales and print what each defines."""
+    config, name = read_config(args.config)
     schema = read_yaml(schema_file(args.config))
-    whole = {"scale", "methods", "scenarios"} <= set(config)
-    if not whole and args.config.resolve() != CONFIG.resolve():
-        config, name = laid_over(read_yaml(CONFIG), config), f"{args.config} over {CONFIG}"
     chosen = resolve(config, schema)
     found = {chosen.scale: chosen}
     for scale in SCALES:
@@ -42,6 +35,19 @@ def check_config(args: argparse.Namespace) -> None:
         print(f"{settings.scale}: {contents(settings)}")
     print(f"methods: {', '.join(chosen.methods)}")
     print(f"reports: {', '.join(chosen.reports)}")
+
+
+def read_config(path: Path) -> tuple[dict, str]:
+    """A raw configuration and what to call it.
+
+    A file without scale, methods or scenarios of its own is laid over ./config.yaml, as Snakemake
+    does.
+    """
+    config = read_yaml(path)
+    whole = {"scale", "methods", "scenarios"} <= set(config)
+    if whole or path.resolve() == CONFIG.resolve():
+        return config, str(path)
+    return laid_over(read_yaml(CONFIG), config), f"{path} over {CONFIG}"
 
 
 def contents(settings: Settings) -> str:

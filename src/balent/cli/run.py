@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 
-from balent.cli.check import CONFIG, schema_file
+from balent.cli.check import CONFIG, read_config, schema_file
 from balent.config import Settings, read_yaml, resolve
 from balent.config_checks import one_of
 from balent.environment import job_variables
@@ -34,21 +35,39 @@ def run_chain(args: argparse.Namespace) -> None:
     An interrupted run continues from the journal in the folder.
     """
     overrides = {"scale": args.scale, "device": args.device}
-    config = read_yaml(args.config) | {k: v for k, v in overrides.items() if v is not None}
+    config, _ = read_config(args.config)
+    config |= {k: v for k, v in overrides.items() if v is not None}
     settings = resolve(config, read_yaml(schema_file(args.config)))
     one_of(args.scenario, settings.scenarios, "--scenario", f"scenario at scale {settings.scale}")
     one_of(args.method, settings.methods, "--method", "method")
     if not 0 <= args.seed < 1 << 31:
         raise ConfigError(f"--seed: {args.seed} is not allowed; give 0 to {(1 << 31) - 1}")
+    chain = Chain.of(settings, args.scenario, args.method, args.seed)
+    check_folder(args.out, chain)
     data, encoder = inputs(settings, args.scenario)
 
     os.environ.update(job_variables(settings.runtime))
     from balent.loop.jobs import Job, block  # after the environment: torch reads it
 
-    chain = Chain.of(settings, args.scenario, args.method, args.seed)
     job = Job.start(chain.to_json(), data, encoder)
     out = tuple(str(args.out / name) for name in ("history.csv", "picks.npz", "run.json"))
     block(job, len(chain.sizes), str(args.out / "journal"), None, out)  # type: ignore[arg-type]
+
+
+def check_folder(out: Path, chain: Chain) -> None:
+    """Refuse, by DataError, a file or a folder that holds another chain's history."""
+    if out.exists() and not out.is_dir():
+        raise DataError(f"--out: {out} is a file; name a folder")
+    run = out / "run.json"
+    if run.exists():
+        try:
+            found = json.loads(run.read_text())["chain"]
+        except (OSError, ValueError, KeyError, TypeError):
+            found = None
+        if found != json.loads(chain.to_json()):
+            raise DataError(f"--out: {out} holds the results of another chain; name another folder")
+    elif (out / "history.csv").exists():
+        raise DataError(f"--out: {out} holds a history of unknown origin; name another folder")
 
 
 def inputs(settings: Settings, scenario: str) -> tuple[str, str | None]:

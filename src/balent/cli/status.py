@@ -7,7 +7,7 @@ import time
 from itertools import groupby
 from pathlib import Path
 
-from balent.cli.check import CONFIG, schema_file
+from balent.cli.check import CONFIG, read_config, schema_file
 from balent.config import read_yaml, resolve
 from balent.loop.progress import ChainProgress, Summary, chain_progress, summary
 
@@ -22,7 +22,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def show_status(args: argparse.Namespace) -> None:
     """Print a line for each scenario and method, and a summary."""
-    config = read_yaml(args.config)
+    config, _ = read_config(args.config)
     if args.scale:
         config["scale"] = args.scale
     settings = resolve(config, read_yaml(schema_file(args.config)))
