@@ -41,10 +41,10 @@ test-peers: .venv-peers/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv-peers -r $<
 	@touch $@
 
-benchmarks: env
+benchmarks: env .venv-peers/.ready
 	python benchmarks/sampler.py
 	python benchmarks/memory.py
-	python benchmarks/acquisition.py
+	PYTHONPATH="$(CURDIR)/.venv-peers" python benchmarks/acquisition.py
 
 # results of the small scale into git's index: .dvc/published, dvc.lock, provenance.jsonl
 publish: env

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from balent.config import read_yaml
 from balent.errors import DataError
 from balent.provenance import entries, store
 from balent.provenance.describe import find
 from balent.provenance.entries import LOCAL, PUBLISHED, Entry
 from balent.provenance.index import Index
-from balent.provenance.pull import CACHE, DVC, LOCK
+from balent.provenance.pull import CACHE, DVC, LOCK, find_remote, one_line, open_repo, outs
 
 IN_GIT, FOLDER = "published", Path(".dvc/published")
+NEW, OLD = (Path(".dvc/tmp", name) for name in ("published.new", "published.old"))
+TARGETS, NOTHING = "all metrics", "Nothing to be done"
+SNAKEMAKE = (sys.executable, "-m", "snakemake", "--dry-run", *TARGETS.split())
 SCALE, LIMIT = "small", 10_000_000  # bytes
 
 
@@ -24,25 +28,48 @@ def publish(remote: str = IN_GIT) -> str:
     """Push all outputs in dvc.lock, write their entries, stage both in git; returns a line on it.
 
     The remote in git is replaced, takes the small scale alone and at most LIMIT bytes. Raises
-    DataError for more than that, for outputs that dvc.lock does not describe, and for a file
-    without an entry.
+    DataError for more than that, for outputs that dvc.lock does not describe or Snakemake would
+    make again, for a file without an entry, and for an unknown remote.
     """
-    if _run(*DVC, "status", "--quiet", may_fail=True):
+    repo = open_repo()
+    find_remote(repo, remote)
+    if subprocess.run([*DVC, "status", "--quiet"], capture_output=True).returncode:
         raise DataError("dvc.lock: does not describe what is here; run dvc repro first")
-    outs = [out for stage in read_yaml(LOCK)["stages"].values() for out in stage["outs"]]
-    size = sum(out["size"] + _listing(out["md5"]) for out in outs)
-    paths = [Path(out["path"]) for out in outs]
+    if NOTHING not in _run(*SNAKEMAKE):  # DVC sees neither own data nor own methods
+        raise DataError(
+            f"results: Snakemake would make some again; run snakemake {TARGETS}, then dvc repro"
+        )
+    locked = list(outs())
+    size = sum(out["size"] + _listing(out["md5"]) for out in locked)
+    paths = [Path(out["path"]) for out in locked]
     if remote == IN_GIT:
         _check_limits(paths, size)
     published = _entries_of(sorted(_files(paths)))
     if remote == IN_GIT:
-        shutil.rmtree(FOLDER, ignore_errors=True)
-    _run(*DVC, "push", "--quiet", "--remote", remote)
+        _replace_folder()
+    else:
+        _run(*DVC, "push", "--quiet", "--remote", remote)
     entries.write(PUBLISHED, published)
     if remote == IN_GIT:
         _run("git", "add", "--force", "--all", str(FOLDER))
     _run("git", "add", str(LOCK), str(PUBLISHED))
     return f"{size / 1e6:.2f} MB in remote {remote!r}; now commit what is staged"
+
+
+def _replace_folder() -> None:
+    """Push beside the remote in git and exchange the folders: a failure leaves the old one."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    shutil.rmtree(NEW, ignore_errors=True)
+    shutil.rmtree(OLD, ignore_errors=True)
+    try:
+        Repo(config={"remote": {IN_GIT: {"url": str(NEW.resolve())}}}).push(remote=IN_GIT)
+    except DvcException as error:
+        raise DataError(f"dvc push: {one_line(str(error))}; nothing was changed") from None
+    if FOLDER.exists():
+        os.replace(FOLDER, OLD)
+    os.replace(NEW, FOLDER)
 
 
 def _check_limits(paths: list[Path], size: int) -> None:
@@ -81,9 +108,9 @@ def _entries_of(files: list[str]) -> list[Entry]:
     return list(found.values())
 
 
-def _run(*command: str, may_fail: bool = False) -> int:
+def _run(*command: str) -> str:
+    """What a command prints; DataError if it fails."""
     done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode and not may_fail:
-        reason = " ".join((done.stderr or done.stdout).split())
-        raise DataError(f"{' '.join(command)}: {reason}")
-    return done.returncode
+    if done.returncode:
+        raise DataError(f"{' '.join(command)}: {one_line(done.stderr or done.stdout)}")
+    return done.stdout + done.stderr

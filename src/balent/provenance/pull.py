@@ -4,87 +4,154 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Generator, Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from balent.config import read_yaml
 from balent.errors import DataError
 
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+PUSH_AGAIN = (
+    "in remote {remote}; push it again from a checkout that has it, or let snakemake make the file"
+)
+Problem = tuple[str, str, str]  # path, MD5, what is wrong
 LOCK, CACHE = Path("dvc.lock"), Path(".dvc/cache/files/md5")
 DVC = (sys.executable, "-m", "dvc")  # of this environment, activated or not
 PORTS = {"http": 80, "https": 443, "ssh": 22}
 S3 = "https://s3.amazonaws.com"
 TIMEOUT = 10  # seconds
+LEFTOVER = re.compile(r"\.[\w-]{22}\.tmp$")  # how DVC ends the names of unfinished copies
 
 
 def pull(targets: list[str], remote: str | None = None) -> None:
     """``dvc pull`` of some outputs or stages (all, if none is named).
 
-    Raises DataError with the one reason: no remote, remote unreachable, disk full, object missing,
-    object corrupted; or, for anything else, with what DVC says.
+    Raises DataError with the one reason: no repository, no dvc.lock, no remote, remote unreachable,
+    disk full, object missing, object corrupted; or, for anything else, with what DVC says.
     """
+    repo = open_repo()
+    name, settings = find_remote(repo, remote)
+    drop_leftovers(repo)
     chosen = ["--remote", remote] if remote else []
     done = subprocess.run([*DVC, "pull", *chosen, *targets], stderr=subprocess.PIPE, text=True)
     if done.returncode:
-        raise DataError(_reason(targets, remote, done.stderr))
+        wanted = [PurePosixPath(target) for target in targets]
+        raise DataError(_reason(repo, name, settings, wanted, one_line(done.stderr)))
 
 
-def _reason(targets: list[str], remote: str | None, said: str) -> str:
+def open_repo() -> Repo:
+    """The repository of DVC, with a dvc.lock; DataError where one of them is not here."""
+    from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.repo import Repo
 
-    repo = Repo()
+    try:
+        repo = Repo()
+    except NotDvcRepoError:
+        raise DataError("no DVC repository: run this in the folder of dvc.yaml") from None
+    except DvcException as error:
+        raise DataError(one_line(str(error))) from None
+    if not LOCK.is_file():
+        raise DataError(
+            f"{LOCK}: is not here; run this in the folder of dvc.yaml, of a commit with results"
+        )
+    return repo
+
+
+def find_remote(repo: Repo, remote: str | None) -> tuple[str, dict[str, Any]]:
+    """Name and settings of a remote, or of the default one; DataError if there is none."""
     name = remote or repo.config["core"].get("remote")
     if not name:
-        return "no remote: run dvc remote add --default NAME URL, or name one by --remote"
-    settings = repo.config["remote"].get(name)
-    if settings is None:
-        return f"no remote {name!r}: there are {', '.join(repo.config['remote'])}"
+        raise DataError("no remote: run dvc remote add --default NAME URL, or name one by --remote")
+    if name not in repo.config["remote"]:
+        raise DataError(f"no remote {name!r}: there are {', '.join(repo.config['remote'])}")
+    return name, repo.config["remote"][name]
+
+
+def drop_leftovers(repo: Repo) -> None:
+    """Remove unfinished copies of a killed pull: DVC takes them for changes of the user's."""
+    from dvc.lock import LockError
+
+    try:
+        with repo.lock:
+            for path in {Path(out["path"]) for out in outs()}:
+                found = path.rglob("*") if path.is_dir() else path.parent.glob("*")
+                for file in found:
+                    if LEFTOVER.search(file.name):
+                        file.unlink()
+    except LockError:
+        raise DataError("another DVC process works here; wait until it has ended") from None
+
+
+def outs() -> Iterator[dict[str, Any]]:
+    """The outputs that dvc.lock describes, each with the name of its stage."""
+    for name, stage in read_yaml(LOCK)["stages"].items():
+        yield from ({"stage": name, **out} for out in stage["outs"])
+
+
+def one_line(text: str) -> str:
+    """A text without line ends."""
+    return " ".join(text.split())
+
+
+def _reason(
+    repo: Repo, name: str, settings: dict[str, Any], targets: list[PurePosixPath], said: str
+) -> str:
     if problem := _unreachable(settings):
-        return f"remote {name!r} ({settings['url']}) cannot be reached: {problem}; try again later"
-    free, needed = shutil.disk_usage(".").free, sum(map(_absent_bytes, _outs(targets)))
+        return f"remote {name!r} ({settings['url']}) cannot be reached: {problem}"
+    wanted = [out for out in outs() if _touches(out, targets)]
+    free, needed = shutil.disk_usage(".").free, sum(map(_absent_bytes, wanted))
     if "No space left" in said or free < needed:
         return (
             f"disk full: {needed / 1e6:.1f} MB are to be written, {free / 1e6:.1f} MB are free; "
             "make room and pull again"
         )
-    store = repo.cloud.get_remote_odb(name)
-    for path, md5 in _lacking(store, targets):
-        problem = "is corrupted" if store.exists(md5) else "is missing"
-        return (
-            f"{path}: its object {md5} {problem} in remote {name!r}; push it again from a checkout "
-            "that has it, or let snakemake make the file"
-        )
-    words = " ".join(said.split())
-    if "--force" in words:
-        return f"a file was changed here; move it away or run dvc pull --force ({words})"
-    return words
+    try:
+        store = repo.cloud.get_remote_odb(name)
+    except ImportError as error:  # dvc-gs, dvc-azure and the like are packages of their own
+        return f"remote {name!r} ({settings['url']}): {error}"
+    for path, md5, problem in _lacking(store, wanted, targets):
+        return f"{path}: its object {md5} {problem.format(remote=repr(name))}"
+    if "--force" in said:
+        return f"a file was changed here; move it away or run dvc pull --force ({said})"
+    return said
 
 
 def _unreachable(settings: dict[str, Any]) -> str | None:
-    """Why no connection to a remote can be made; None if one can be."""
+    """Why no connection to a remote can be made; None if one can be, or nothing can be said."""
     url = settings["url"]
+    if url.startswith("file:"):
+        return "DVC knows no addresses file://; give the path alone"
     if "://" not in url:
         return None if Path(url).is_dir() else "there is no such folder"
     parts = urlsplit(settings.get("endpointurl", S3) if url.startswith("s3:") else url)
+    port = settings.get("port") or parts.port or PORTS.get(parts.scheme)
+    if port is None:  # such as gs: and azure:, whose address their packages know
+        return None
     try:
-        port = settings.get("port") or parts.port or PORTS[parts.scheme]
         socket.create_connection((parts.hostname or "", int(port)), TIMEOUT).close()
     except OSError as error:
-        return error.strerror or str(error)
+        return f"{error.strerror or error}; try again later"
     return None
 
 
-def _outs(targets: list[str]) -> Iterator[dict[str, Any]]:
-    for name, stage in read_yaml(LOCK)["stages"].items():
-        for out in stage["outs"]:
-            if not targets or name in targets or out["path"] in targets:
-                yield out
+def _touches(out: dict[str, Any], targets: list[PurePosixPath]) -> bool:
+    """Whether an output, or a part of it, was asked for."""
+    path = PurePosixPath(out["path"])
+    stages = {str(target) for target in targets}
+    return (
+        not targets
+        or out["stage"] in stages
+        or any(path.is_relative_to(target) or target.is_relative_to(path) for target in targets)
+    )
 
 
 def _absent_bytes(out: dict[str, Any]) -> int:
@@ -95,24 +162,35 @@ def _absent_bytes(out: dict[str, Any]) -> int:
     return max(0, out["size"] - here)
 
 
-def _lacking(store: Any, targets: list[str]) -> Iterator[tuple[str, str]]:
-    """(path, MD5) of every object of dvc.lock that neither the cache nor the remote has whole."""
-    for out in _outs(targets):
-        content = _content(store, out["md5"])
-        if content is None:
-            yield out["path"], out["md5"]
-        elif out["md5"].endswith(".dir"):
-            for file in json.loads(content):
-                if _content(store, file["md5"]) is None:
-                    yield f"{out['path']}/{file['relpath']}", file["md5"]
+def _lacking(
+    store: Any, wanted: list[dict[str, Any]], targets: list[PurePosixPath]
+) -> Iterator[Problem]:
+    """(path, MD5, problem) of every object that neither the cache nor the remote has whole."""
+    for out in wanted:
+        content = yield from _look(store, out["path"], out["md5"])
+        if content is None or not out["md5"].endswith(".dir"):
+            continue
+        for file in json.loads(content):
+            path = f"{out['path']}/{file['relpath']}"
+            if _touches({"path": path, "stage": out["stage"]}, targets):
+                yield from _look(store, path, file["md5"])
 
 
-def _content(store: Any, md5: str) -> bytes | None:
-    """An object from the cache, else from the remote if it is whole there; None otherwise."""
+def _look(store: Any, path: str, md5: str) -> Generator[Problem, None, bytes | None]:
+    """Return an object from the cache, else from the remote; yield what is wrong with it there."""
     cached = CACHE / md5[:2] / md5[2:]
     if cached.is_file():
         return cached.read_bytes()
-    if not store.exists(md5):
+    try:
+        found = store.fs.cat_file(store.oid_to_path(md5))
+    except FileNotFoundError:
+        yield path, md5, f"is missing {PUSH_AGAIN}"
         return None
-    found = store.fs.cat_file(store.oid_to_path(md5))
-    return found if hashlib.md5(found).hexdigest() == md5.removesuffix(".dir") else None
+    except Exception as error:  # each kind of remote has errors of its own
+        said = one_line(str(error)) or type(error).__name__
+        yield path, md5, f"cannot be read in remote {{remote}}: {said}"
+        return None
+    if hashlib.md5(found).hexdigest() != md5.removesuffix(".dir"):
+        yield path, md5, f"is corrupted {PUSH_AGAIN}"
+        return None
+    return found
