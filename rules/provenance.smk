@@ -1,5 +1,6 @@
 # How results came to be: pulled outputs get their records back at start; what DVC's stages ask for.
 from balent.provenance import store, versions
+from balent.provenance.restore import restore
 
 
 rule metrics:
@@ -55,7 +56,7 @@ if workflow.is_main_process and OPTIONS & {"--touch", "-t"}:
 if workflow.is_main_process and not OPTIONS & NO_GRAPH:
     try:
         is_output = lambda path: any(rule.is_producer(path) for rule in workflow.rules)
-        for line in store.restore(versions.state(BASE, S), is_output):
+        for line in restore(versions.state(BASE, S), is_output):
             print(f"provenance: {line}", file=sys.stderr)
     except BalentError as error:
         raise SystemExit(f"provenance: {error}")

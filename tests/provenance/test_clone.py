@@ -1,6 +1,7 @@
 """After git clone and dvc pull: what a change re-runs, and nothing else."""
 
 import os
+import shutil
 import sys
 
 import pytest
@@ -22,9 +23,11 @@ def chain(scenario: str, method: str, seed: int = 0) -> set[str]:
 
 
 def test_nothing_is_left_to_do(pulled):
-    assert pulled.planned("reports/table1.csv") == set()
-    assert "Nothing to be done" in pulled.snakemake("--dry-run", *EVERYTHING)
-    assert "24 outputs recognised" not in pulled.snakemake("--dry-run", *EVERYTHING)
+    first, second = (pulled.snakemake("--dry-run", *EVERYTHING) for _ in range(2))
+    assert "Nothing to be done" in first
+    assert "24 outputs recognised" in first
+    assert "Nothing to be done" in second
+    assert "recognised" not in second
     assert "up to date" in pulled.dvc("status")
     assert pulled.git("status", "--short") == ""
 
@@ -62,6 +65,16 @@ def test_touching_every_file_re_runs_nothing(pulled):
             if path.is_file() and ".git/" not in str(path) and ".snakemake" not in str(path):
                 os.utime(path)
         assert pulled.planned(*EVERYTHING) == set(), round
+
+
+def test_a_copied_seed_is_named_and_made(pulled):
+    folder = pulled.root / "results/small/full_dropout/bald"
+    shutil.copytree(folder / "seed0", folder / "seed1")
+    arguments = (*EVERYTHING, "--config", "seeds=[0,1]")
+    said = pulled.snakemake("--dry-run", *arguments)
+    assert "seed1/history.csv: no record knows its content" in said
+    assert "seed1/history.csv: has no record" in pulled.balent("verify", fails=True)
+    assert pulled.planned(*arguments) >= chain("full_dropout", "bald", 1)
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -154,3 +167,12 @@ def test_looking_at_the_rules_alone_restores_nothing(pulled):
     for look in ("--lint", "--list"):
         pulled.run(sys.executable, "-m", "snakemake", look)
         assert not (pulled.root / ".provenance").exists(), look
+    pulled.run(sys.executable, "-m", "snakemake", "--list-changes", "code")
+    assert (pulled.root / ".provenance").exists()
+
+
+@pytest.mark.parametrize("option", ["--touch", "-t"])
+def test_stale_results_can_not_be_declared_new(clone, option):
+    command = (sys.executable, "-m", "snakemake", "--cores", "1", option)
+    said = clone.run(*command, fails=True)
+    assert "provenance: --touch would record stale outputs as made now; run without it" in said

@@ -147,7 +147,7 @@ def test_an_interrupted_pull_is_continued(clone):
             killed += 1
         pull.wait()
     assert killed
-    clone.dvc("pull", "--force")
+    clone.balent("pull")
     assert clone.planned("all", "metrics") == set()
 
 

@@ -1,12 +1,13 @@
 """dvc.yaml: what it names is what the workflow makes, and DVC's commands work on it."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 import yaml
 
-from balent.provenance import publish
+from balent.provenance import entries, publish
 from balent.reports import kinds
 
 from .project import ROOT
@@ -36,10 +37,20 @@ def test_the_parameter_file_is_the_configuration():
     assert (ROOT / "params.yaml").resolve() == (ROOT / "config.yaml").resolve()
 
 
-def test_what_is_published_fits():
-    """At most 10 MB, and the entries name nothing that is not published."""
-    folder = ROOT / publish.FOLDER
-    assert sum(path.stat().st_size for path in folder.rglob("*")) <= publish.LIMIT
+@pytest.mark.workflow
+def test_what_is_published_is_what_is_recorded(origin):
+    """Every output in dvc.lock has an entry and an object in git, and nothing else has."""
+    stages = yaml.safe_load((origin.root / "dvc.lock").read_text())["stages"].values()
+    outs = [origin.root / out["path"] for stage in stages for out in stage["outs"]]
+    files = [path for out in outs for path in (out.rglob("*") if out.is_dir() else [out])]
+    found = {path.relative_to(origin.root).as_posix() for path in files if path.is_file()}
+    recorded = entries.by_output(entries.read(origin.root / "provenance.jsonl"))
+    assert recorded.keys() == found
+    digests = {hashlib.md5((origin.root / path).read_bytes()).hexdigest() for path in found}
+    objects = [p for p in (origin.root / publish.FOLDER).rglob("*") if p.is_file()]
+    listings = [path for path in objects if path.suffix == ".dir"]
+    assert len(listings) == 2
+    assert {f"{p.parent.name}{p.name}" for p in objects if p not in listings} == digests
 
 
 @pytest.mark.workflow

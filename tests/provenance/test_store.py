@@ -12,6 +12,7 @@ from snakemake.persistence.file import FilePersistence
 from balent.errors import DataError
 from balent.files import sha256_file
 from balent.provenance import entries, records, store
+from balent.provenance import restore as restoring
 from balent.provenance.entries import Entry
 from balent.provenance.index import INDEX, Index
 
@@ -59,7 +60,7 @@ def begin(facts: dict) -> None:
 
 def restore(state: str) -> list[str]:
     """What a start says; jobs make arrays, tables of CSV and run records."""
-    return store.restore(state, lambda path: path.endswith((".npz", ".csv", ".json")))
+    return restoring.restore(state, lambda path: path.endswith((".npz", ".csv", ".json")))
 
 
 def publish() -> None:
@@ -262,7 +263,7 @@ def test_nothing_is_touched_while_snakemake_works():
     fresh_clone()
     records.LOCKS.mkdir(parents=True)
     (records.LOCKS / "0.output.lock").write_text(TABLE)
-    assert restore("one") == [store.LOCKED]
+    assert restore("one") == [restoring.LOCKED]
     assert os.stat(TABLE).st_mtime > store.RESTORED
 
 
@@ -291,7 +292,7 @@ def test_a_file_that_nobody_made_here_is_made_again(looked_before):
     put("results/s/m/seed1/history.csv", "copied")
     put("results/notes.txt", "no output of a job")
     for _ in range(2):
-        assert restore("one") == [f"results/s/m/seed1/history.csv: {store.UNKNOWN}"]
+        assert restore("one") == [f"results/s/m/seed1/history.csv: {restoring.UNKNOWN}"]
         assert records.is_incomplete("results/s/m/seed1/history.csv")
     assert not records.is_incomplete(TABLE)
 
@@ -300,7 +301,7 @@ def test_a_linked_folder_of_results_is_not_believed():
     put("elsewhere/seed1/history.csv", "a colleague's")
     os.makedirs("results/s/m")
     os.symlink(os.path.abspath("elsewhere/seed1"), "results/s/m/seed1")
-    assert restore("one") == [f"results/s/m/seed1/history.csv: {store.UNKNOWN}"]
+    assert restore("one") == [f"results/s/m/seed1/history.csv: {restoring.UNKNOWN}"]
 
 
 def test_results_made_before_provenance_are_believed_by_the_records_of_snakemake():
@@ -319,6 +320,17 @@ def test_deleted_entries_are_recorded_again():
     assert restore("one") == []
     assert entries.by_output(entries.read(entries.LOCAL)).keys() == {TABLE}
     assert not records.is_incomplete(TABLE)
+
+
+def test_deleted_entries_of_pulled_files_are_kept_again():
+    make(TABLE, "table")
+    store.record()
+    publish()
+    fresh_clone()
+    restore("one")
+    entries.LOCAL.unlink()
+    assert restore("one") == []
+    assert entries.by_output(entries.read(entries.LOCAL)).keys() == {TABLE}
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"state": "one", "files": {"a": [1]}}'])
@@ -345,7 +357,7 @@ def test_bytes_written_over_a_file_are_noticed_though_size_time_and_inode_stay()
     subprocess.run(["cp", "-p", "other", TABLE], check=True)
     now = os.stat(TABLE)
     assert (now.st_size, now.st_mtime, now.st_ino) == (was.st_size, was.st_mtime, was.st_ino)
-    assert restore("one") == [f"{TABLE}: {store.UNKNOWN}"]
+    assert restore("one") == [f"{TABLE}: {restoring.UNKNOWN}"]
 
 
 @pytest.mark.parametrize("moment", [0.0, 1e8, 1.5e9])
@@ -384,6 +396,16 @@ def test_inputs_that_changed_since_the_job_are_not_hashed():
     while os.stat("large.npz").st_ctime <= moment:
         put("large.npz", "other")
     records.write(TABLE, record, moment)
+    store.record()
+    (entry,) = entries.read(entries.LOCAL)
+    assert entry.inputs == {}
+
+
+def test_inputs_that_are_gone_are_not_hashed():
+    put("large.npz", "first")
+    make(TABLE, "table", large="large.npz")
+    records.write(TABLE, records.read(TABLE) | {"input_checksums": {}}, os.stat(TABLE).st_mtime)
+    os.unlink("large.npz")
     store.record()
     (entry,) = entries.read(entries.LOCAL)
     assert entry.inputs == {}
@@ -460,6 +482,17 @@ def test_of_new_ones_the_newest_is_in_force():
     assert records.read(TABLE)["params"] == ["two"]
 
 
+def test_of_ones_that_were_published_before_the_newest_is_in_force():
+    one, two = versions("one", "two")
+    fresh_clone()
+    os.unlink(TABLE)
+    entries.write(entries.PUBLISHED, [one, two])
+    restore("three")
+    put(TABLE, "table")
+    restore("three")
+    assert records.read(TABLE)["params"] == ["two"]
+
+
 @pytest.mark.parametrize("where", ["out", "device", "folder"])
 def test_an_output_that_is_no_file_of_the_checkout_is_made_again(where, tmp_path_factory):
     make(TABLE, "table")
@@ -474,7 +507,7 @@ def test_an_output_that_is_no_file_of_the_checkout_is_made_again(where, tmp_path
         os.mkdir(TABLE)
     else:
         os.symlink({"out": outside, "device": "/dev/zero"}[where], TABLE)
-    assert restore("one") == [f"{TABLE}: {store.ELSEWHERE}"]
+    assert restore("one") == [f"{TABLE}: {restoring.ELSEWHERE}"]
     assert outside.stat().st_mtime == 1e9
     if where != "folder":
         os.unlink(TABLE)
@@ -510,6 +543,7 @@ def test_a_kept_folder_may_lie_on_another_disk(top, tmp_path_factory):
         ({"outputs": {"/etc/passwd": "0" * 64}}, "no plain path below data/raw/"),
         ({"outputs": {"src/balent/x.py": "0" * 64}}, "no plain path below data/raw/"),
         ({"outputs": {TABLE: "0" * 63}}, "is no SHA-256"),
+        ({"outputs": {TABLE: "0" * 65}}, "is no SHA-256"),
         ({"outputs": {TABLE: None}}, "expected string"),
         ({"outputs": []}, "has no attribute"),
         ({"outputs": {"reports/\0": "0" * 64}}, "is no path"),

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from balent.config import read_yaml
@@ -20,16 +20,22 @@ from balent.errors import DataError
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
-PUSH_AGAIN = (
-    "in remote {remote}; push it again from a checkout that has it, or let snakemake make the file"
-)
-Problem = tuple[str, str, str]  # path, MD5, what is wrong
+PUSH_AGAIN = "push it again from a checkout that has it, or let snakemake make the file"
 LOCK, CACHE = Path("dvc.lock"), Path(".dvc/cache/files/md5")
 DVC = (sys.executable, "-m", "dvc")  # of this environment, activated or not
 PORTS = {"http": 80, "https": 443, "ssh": 22}
 S3 = "https://s3.amazonaws.com"
 TIMEOUT = 10  # seconds
 LEFTOVER = re.compile(r"\.[\w-]{22}\.tmp$")  # how DVC ends the names of unfinished copies
+
+
+class Problem(NamedTuple):
+    """What is wrong with an object in a remote, and what to do."""
+
+    path: str
+    md5: str
+    what: str
+    remedy: str = PUSH_AGAIN
 
 
 def pull(targets: list[str], remote: str | None = None) -> None:
@@ -77,11 +83,13 @@ def find_remote(repo: Repo, remote: str | None) -> tuple[str, dict[str, Any]]:
 
 
 def drop_leftovers(repo: Repo) -> None:
-    """Remove unfinished copies of a killed pull: DVC takes them for changes of the user's."""
+    """Remove what a killed pull leaves: unfinished copies, which DVC takes for changes of the
+    user's, and DVC's index, which may be damaged, or name objects that did not arrive."""
     from dvc.lock import LockError
 
     try:
         with repo.lock:
+            shutil.rmtree(Path(repo.site_cache_dir, "index", "data"), ignore_errors=True)
             for path in {Path(out["path"]) for out in outs()}:
                 found = path.rglob("*") if path.is_dir() else path.parent.glob("*")
                 for file in found:
@@ -118,8 +126,8 @@ def _reason(
         store = repo.cloud.get_remote_odb(name)
     except ImportError as error:  # dvc-gs, dvc-azure and the like are packages of their own
         return f"remote {name!r} ({settings['url']}): {error}"
-    for path, md5, problem in _lacking(store, wanted, targets):
-        return f"{path}: its object {md5} {problem.format(remote=repr(name))}"
+    for path, md5, what, remedy in _lacking(store, wanted, targets):
+        return f"{path}: its object {md5} {what} in remote {name!r}; {remedy}"
     if "--force" in said:
         return f"a file was changed here; move it away or run dvc pull --force ({said})"
     return said
@@ -165,7 +173,7 @@ def _absent_bytes(out: dict[str, Any]) -> int:
 def _lacking(
     store: Any, wanted: list[dict[str, Any]], targets: list[PurePosixPath]
 ) -> Iterator[Problem]:
-    """(path, MD5, problem) of every object that neither the cache nor the remote has whole."""
+    """A problem for every object that neither the cache nor the remote has whole."""
     for out in wanted:
         content = yield from _look(store, out["path"], out["md5"])
         if content is None or not out["md5"].endswith(".dir"):
@@ -184,13 +192,13 @@ def _look(store: Any, path: str, md5: str) -> Generator[Problem, None, bytes | N
     try:
         found = store.fs.cat_file(store.oid_to_path(md5))
     except FileNotFoundError:
-        yield path, md5, f"is missing {PUSH_AGAIN}"
+        yield Problem(path, md5, "is missing")
         return None
     except Exception as error:  # each kind of remote has errors of its own
         said = one_line(str(error)) or type(error).__name__
-        yield path, md5, f"cannot be read in remote {{remote}}: {said}"
+        yield Problem(path, md5, f"cannot be read ({said})", "try again later, or ask who runs it")
         return None
     if hashlib.md5(found).hexdigest() != md5.removesuffix(".dir"):
-        yield path, md5, f"is corrupted {PUSH_AGAIN}"
+        yield Problem(path, md5, "is corrupted")
         return None
     return found
