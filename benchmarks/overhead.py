@@ -31,6 +31,7 @@ PARTS = (
     "src",
     "profiles",
     "data",
+    "envs",
 )
 OUT = ("history.csv", "picks.npz", "run.json")
 
