@@ -29,6 +29,8 @@ rule results:
 
 
 onstart:
+    if workflow.local_exec:
+        forkserver.start()
     store.begin(versions.facts(BASE, S))
 
 

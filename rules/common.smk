@@ -10,7 +10,7 @@ from snakemake.utils import update_config
 
 BASE = Path(workflow.basedir).resolve()
 sys.path.insert(0, str(BASE / "src"))
-from balent import layout, sources
+from balent import forkserver, layout, sources
 from balent.acquisition import catalog
 from balent.budget import rounds
 from balent.config import read_yaml, resolve, retyped

@@ -1,6 +1,6 @@
 """Rules block and chain: many rounds of a chain in one process, with a journal."""
 
-from balent.errors import one_line_errors
+from balent.forkserver import run
 from balent.loop.arguments import job_parser, start_job
 
 
@@ -13,11 +13,10 @@ def main() -> None:
         "--out", nargs="+", required=True, help="records, weights; or history, picks, run"
     )
     args = parser.parse_args()
-    with one_line_errors():
-        from balent.loop.jobs import block
+    from balent.loop.jobs import block
 
-        block(start_job(args), args.last, args.journal, args.previous, tuple(args.out))
+    block(start_job(args), args.last, args.journal, args.previous, tuple(args.out))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

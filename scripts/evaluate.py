@@ -1,6 +1,6 @@
 """Rule evaluate: measure a round and append it to the rounds so far."""
 
-from balent.errors import one_line_errors
+from balent.forkserver import run
 from balent.loop.arguments import job_parser, start_job
 
 
@@ -10,11 +10,10 @@ def main() -> None:
     parser.add_argument("--picks", help="what the round acquired; none in the last round")
     parser.add_argument("--out", required=True, help="records of all rounds so far")
     args = parser.parse_args()
-    with one_line_errors():
-        from balent.loop.jobs import evaluate
+    from balent.loop.jobs import evaluate
 
-        evaluate(start_job(args), args.round, args.so_far, args.model, args.picks, args.out)
+    evaluate(start_job(args), args.round, args.so_far, args.model, args.picks, args.out)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

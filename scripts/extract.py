@@ -3,8 +3,7 @@
 import argparse
 import json
 
-from balent import runtime
-from balent.errors import one_line_errors
+from balent.forkserver import run
 
 
 def main() -> None:
@@ -14,21 +13,21 @@ def main() -> None:
     parser.add_argument("--encoder", required=True)
     parser.add_argument("--out", nargs=2, required=True, help="features, probe")
     args = parser.parse_args()
-    with one_line_errors():
-        from balent.features.pipeline import extract_features
+    from balent import runtime
+    from balent.features.pipeline import extract_features
 
-        threads = args.settings["torch_threads"]
-        extract_features(
-            args.data,
-            args.encoder,
-            args.settings["simclr"],
-            args.settings["probe"],
-            *args.out,
-            seed=args.settings["seed"],
-            device=runtime.start(threads),
-            threads=threads,
-        )
+    threads = args.settings["torch_threads"]
+    extract_features(
+        args.data,
+        args.encoder,
+        args.settings["simclr"],
+        args.settings["probe"],
+        *args.out,
+        seed=args.settings["seed"],
+        device=runtime.start(threads),
+        threads=threads,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

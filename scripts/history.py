@@ -1,6 +1,6 @@
 """Rule history: write the history of a chain whose rounds were separate jobs."""
 
-from balent.errors import one_line_errors
+from balent.forkserver import run
 from balent.loop.arguments import job_parser, start_job
 
 
@@ -9,11 +9,10 @@ def main() -> None:
     parser.add_argument("--records", required=True)
     parser.add_argument("--out", nargs=3, required=True, help="history, picks, run")
     args = parser.parse_args()
-    with one_line_errors():
-        from balent.loop.jobs import history
+    from balent.loop.jobs import history
 
-        history(start_job(args), args.records, tuple(args.out))
+    history(start_job(args), args.records, tuple(args.out))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,6 +1,6 @@
 """Rule mc_sample: Monte-Carlo predictions of the remaining pool."""
 
-from balent.errors import one_line_errors
+from balent.forkserver import run
 from balent.loop.arguments import job_parser, start_job
 
 
@@ -9,11 +9,10 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--out", required=True, help="predictions")
     args = parser.parse_args()
-    with one_line_errors():
-        from balent.loop.jobs import mc_sample
+    from balent.loop.jobs import mc_sample
 
-        mc_sample(start_job(args), args.round, args.so_far, args.model, args.out)
+    mc_sample(start_job(args), args.round, args.so_far, args.model, args.out)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

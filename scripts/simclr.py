@@ -3,8 +3,7 @@
 import argparse
 import json
 
-from balent import runtime
-from balent.errors import one_line_errors
+from balent.forkserver import run
 
 
 def main() -> None:
@@ -14,20 +13,20 @@ def main() -> None:
     parser.add_argument("--checkpoint", required=True, help="working file outside the outputs")
     parser.add_argument("--out", nargs=2, required=True, help="encoder, report")
     args = parser.parse_args()
-    with one_line_errors():
-        from balent.features.pipeline import train_encoder
+    from balent import runtime
+    from balent.features.pipeline import train_encoder
 
-        threads = args.settings["torch_threads"]
-        train_encoder(
-            args.data,
-            args.settings["simclr"],
-            *args.out,
-            checkpoint=args.checkpoint,
-            seed=args.settings["seed"],
-            device=runtime.start(threads),
-            threads=threads,
-        )
+    threads = args.settings["torch_threads"]
+    train_encoder(
+        args.data,
+        args.settings["simclr"],
+        *args.out,
+        checkpoint=args.checkpoint,
+        seed=args.settings["seed"],
+        device=runtime.start(threads),
+        threads=threads,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,6 +1,6 @@
 """Rule train: fit the network of one round to its labelled set."""
 
-from balent.errors import one_line_errors
+from balent.forkserver import run
 from balent.loop.arguments import job_parser, start_job
 
 
@@ -9,11 +9,10 @@ def main() -> None:
     parser.add_argument("--previous", help="weights of the round before (warm start)")
     parser.add_argument("--out", required=True, help="weights")
     args = parser.parse_args()
-    with one_line_errors():
-        from balent.loop.jobs import train
+    from balent.loop.jobs import train
 
-        train(start_job(args), args.round, args.so_far, args.previous, args.out)
+    train(start_job(args), args.round, args.so_far, args.previous, args.out)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
