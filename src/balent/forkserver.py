@@ -12,6 +12,7 @@ one sees the connection close and ends, too; when the workflow dies the server e
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import runpy
@@ -124,6 +125,7 @@ def _preload() -> None:
     for entry in methods:
         import_module(entry.module)
     sources.closure(jobs.__file__, pipeline.__file__, *(entry.path for entry in methods))
+    gc.freeze()  # forks share these pages, so the collector leaves them alone
 
 
 def _work(connection: socket.socket, started: str) -> None:
@@ -186,6 +188,7 @@ def _main() -> None:
         serve(socket.socket(fileno=descriptor))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)  # taking all that was imported apart would take seconds
 
 
 if __name__ == "__main__":
