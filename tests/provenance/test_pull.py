@@ -1,5 +1,6 @@
 """balent pull and publish on a repository of one stage: what goes wrong, in one line."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from dvc.repo import Repo
 
 from balent.errors import DataError
 from balent.provenance import publish
-from balent.provenance.pull import find_remote, open_repo, pull
+from balent.provenance.pull import CACHE, find_remote, open_repo, pull, run_shown
 
 FILES = {"results/small/a/history.csv": "a", "results/small/b/history.csv": "b"}
 LEFTOVER = ".AbCdEfGhIjKlMnOpQrSt_-.tmp"
@@ -69,6 +70,22 @@ def remote_object(text: str) -> Path:
 def test_everything_is_pulled(here):
     pull([])
     assert {name: Path(name).read_text() for name in FILES} == FILES
+
+
+def test_a_bar_shows_the_bytes_that_arrive(here, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    program = (
+        "import pathlib, sys, time; "
+        f"place = pathlib.Path({str(CACHE)!r}, 'ab'); place.mkdir(parents=True); "
+        "(place / 'c').write_bytes(bytes(600)); time.sleep(2); sys.exit('done')"
+    )
+    monkeypatch.setattr("balent.provenance.pull.INTERVAL", 0.2)
+    monkeypatch.setattr(sys, "stderr", shown := Terminal())
+    assert run_shown([sys.executable, "-c", program], 1000) == (1, "done\n")
+    assert "600/1.00k" in shown.getvalue()
 
 
 @pytest.mark.parametrize("place", ["results/small", "results/small/a"])

@@ -10,9 +10,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
+
+from tqdm import tqdm
 
 from balent.config import read_yaml
 from balent.errors import DataError
@@ -26,6 +29,7 @@ DVC = (sys.executable, "-m", "dvc")  # of this environment, activated or not
 PORTS = {"http": 80, "https": 443, "ssh": 22}
 S3 = "https://s3.amazonaws.com"
 TIMEOUT = 10  # seconds
+INTERVAL = 1.0  # seconds between two looks at what has arrived
 LEFTOVER = re.compile(r"\.[\w-]{22}\.tmp$")  # how DVC ends the names of unfinished copies
 
 
@@ -47,11 +51,36 @@ def pull(targets: list[str], remote: str | None = None) -> None:
     repo = open_repo()
     name, settings = find_remote(repo, remote)
     drop_leftovers(repo)
+    asked = [PurePosixPath(target) for target in targets]
     chosen = ["--remote", remote] if remote else []
-    done = subprocess.run([*DVC, "pull", *chosen, *targets], stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        wanted = [PurePosixPath(target) for target in targets]
-        raise DataError(_reason(repo, name, settings, wanted, one_line(done.stderr)))
+    absent = sum(_absent_bytes(out) for out in outs() if _touches(out, asked))
+    status, said = run_shown([*DVC, "pull", *chosen, *targets], absent)
+    if status:
+        raise DataError(_reason(repo, name, settings, asked, one_line(said)))
+
+
+def run_shown(command: list[str], absent: int) -> tuple[int, str]:
+    """Run DVC, with a bar of the bytes that arrive in its cache; exit status and standard error."""
+    before = _cached_bytes()
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
+        tqdm(total=absent, desc="dvc pull", unit="B", unit_scale=True, disable=None) as bar,
+    ):
+        while True:
+            try:
+                _, said = process.communicate(timeout=INTERVAL)
+                return process.returncode, said
+            except subprocess.TimeoutExpired:
+                if not bar.disable:
+                    bar.update(_cached_bytes() - before - bar.n)
+
+
+def _cached_bytes() -> int:
+    total = 0
+    for file in CACHE.glob("*/*"):
+        with suppress(FileNotFoundError):  # DVC renames what has arrived
+            total += file.stat().st_size
+    return total
 
 
 def open_repo() -> Repo:
