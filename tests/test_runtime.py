@@ -1,6 +1,8 @@
 """What is recorded about the process that computed a result."""
 
 import platform
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -32,3 +34,20 @@ def test_without_a_model_name_the_processor_or_the_architecture_is_named(
     monkeypatch.setattr(platform, "processor", lambda: model)
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     assert runtime.cpu_name().startswith(f"{said}, ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from Linux's own account")
+def test_peak_memory_is_not_that_of_the_process_that_started_this_one():
+    child = "from balent import runtime; print(runtime.peak_memory_mib())"
+    parent = (
+        "import subprocess, sys; held = bytearray(1500 << 20); held[::4096] = bytes(375 << 10); "
+        f"subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True)
+    assert 50 < int(done.stdout) < 1000
+
+
+def test_peak_memory_grows_with_what_is_held():
+    before = runtime.peak_memory_mib()
+    held = torch.ones((before + 100) << 17, dtype=torch.float64)
+    assert len(held) and runtime.peak_memory_mib() >= before + 100

@@ -18,7 +18,7 @@ from balent import devices, environment
 from balent.errors import ConfigError
 
 PACKAGES = ("torch", "numpy", "safetensors")
-CPU_INFO = Path("/proc/cpuinfo")  # Linux
+CPU_INFO, STATUS = Path("/proc/cpuinfo"), Path("/proc/self/status")  # Linux
 
 
 _held: list[devices.Lease] = []
@@ -69,13 +69,23 @@ def describe(device: str, code_digest: str) -> dict:
         "device": device,
         "device_name": name,
         "torch_threads": torch.get_num_threads(),
-        "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_memory_mib": peak_memory_mib(),
         "balent": balent.__version__,
         "code": code_digest,
         "git": _git_version(),
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
+
+
+def peak_memory_mib() -> int:
+    """The most memory that this process held, in MiB.
+
+    On Linux from its own status: getrusage may give the peak of the process that started it.
+    """
+    lines = STATUS.read_text().splitlines() if STATUS.is_file() else []
+    peaks = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return round((peaks[0] if peaks else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024)
 
 
 def cpu_name() -> str:
