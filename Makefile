@@ -52,4 +52,4 @@ publish: env
 	python scripts/publish.py
 
 clean:
-	rm -rf results reports/*.* work logs data/features .snakemake .provenance
+	rm -rf results reports/*.* reports/extra work logs data/features .snakemake .provenance

@@ -13,6 +13,7 @@ include: "rules/data.smk"
 include: "rules/features.smk"
 include: "rules/rounds.smk"
 include: "rules/blocks.smk"
+include: "rules/studies.smk"
 include: "rules/reports.smk"
 include: "rules/provenance.smk"
 
@@ -26,6 +27,7 @@ rule all:
 rule results:
     input:
         all_histories(),
+        study_results(),
 
 
 onstart:

@@ -17,8 +17,7 @@ rule block:
         "../envs/balent.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        runtime=480,
+        **needs(block_needs),
         gpu=GPU,
     params:
         chain=chain_json,

@@ -19,6 +19,8 @@ from balent.errors import BalentError
 from balent.files import tree_digest
 from balent.loop.chain import Chain
 from balent.reports import kinds
+from balent.resources import Jobs
+from balent.studies import kinds as study_kinds
 
 # Snakemake reads what is nested in --config, such as seeds=[0,1], as text.
 update_config(config, retyped(workflow.config_settings.config))
@@ -162,6 +164,27 @@ def rounds_of(w):
     return rounds(S.scenarios[w.scenario]["acquisition"])
 
 
+JOBS = Jobs(S)
+
+
+def needs(forecast):
+    """The ``resources`` of a rule, from wildcards to balent.resources.Needs: more every attempt."""
+    return dict(
+        mem_mb=lambda w, attempt: forecast(w).mem_mb * attempt,
+        runtime=lambda w, attempt: forecast(w).runtime * attempt,
+    )
+
+
+def step_needs(step):
+    return needs(lambda w: JOBS.step(w.scenario, w.method, step, int(w.round)))
+
+
+def block_needs(w):
+    """Of a block; of the one that ends the chain where there is no such wildcard."""
+    first = int(w.get("block", last_block(w))) * RUNTIME["rounds_per_job"]
+    return JOBS.rounds(w.scenario, w.method, first, first + RUNTIME["rounds_per_job"])
+
+
 def block_before(number):
     """Records and weights of a block; none before the first."""
     return lambda w: (
@@ -209,6 +232,34 @@ def step_params(script, **more):
     )
 
 
+def study_results(items=S.reports.values()):
+    """The results of the studies that report items show."""
+    shown = sorted({item["study"] for item in items if "study" in item})
+    return [f"results/{S.scale}/studies/{name}.npz" for name in shown]
+
+
+def study_methods(name):
+    """{function, options} of every method of a study: titles determine no result."""
+    return {m: without(S.methods[m], "title") for m in S.studies[name]["methods"]}
+
+
+def study_json(name):
+    """Everything that determines a study's result, as JSON on the job's command line."""
+    settings = without(S.studies[name], "title")
+    methods = study_methods(name)
+    return json.dumps(
+        {"name": name, "settings": settings, "methods": methods, "torch_threads": THREADS}
+    )
+
+
+def study_code(name):
+    """As ``code``, of a study's kind and of its acquisition functions."""
+    paths = {catalog.find(m["function"]).path for m in study_methods(name).values()}
+    ours = sorted(filter(sources.ours, paths))
+    plugins = [f"{p.name} {sources.digest(sources.plugin(p))}" for p in sorted(paths - {*ours})]
+    return code("scripts/study.py", study_kinds.source(S.studies[name]["kind"]), *ours) + plugins
+
+
 def report_outputs(items=S.reports):
     return [path for name, item in items.items() for path in kinds.outputs(name, item)]
 
@@ -220,6 +271,8 @@ def report_context(name):
     items = S.reports if whole else {name: item}
     scenarios = {s for i in items.values() for s in i.get("scenarios", ())}
     methods = {m for i in items.values() for m in i.get("methods", ())}
+    studies = {i["study"] for i in items.values() if "study" in i}
+    methods.update(m for study in studies for m in S.studies[study]["methods"])
     pick = lambda table, names: {key: table[key] for key in table if key in names}
     used = {feature_set(settings) for settings in pick(S.scenarios, scenarios).values()}
     return json.dumps(
@@ -228,6 +281,7 @@ def report_context(name):
             "scenarios": pick(S.scenarios, scenarios),
             "undefined": pick(S.undefined, scenarios),
             "methods": pick(S.methods, methods),
+            "studies": pick(S.studies, studies),
             "seeds": S.seeds,
             "features": pick(S.features, used),
             "items": items,
@@ -258,4 +312,4 @@ def report_inputs(name):
         found = [c for c in captions if Path(c).exists()]
         return report_outputs(others) + found + runs + list(report_probes().values())
     reference = [f"data/reference/{item['reference']['table']}.csv"] if "reference" in item else []
-    return item_histories(item) + reference
+    return item_histories(item) + study_results([item]) + reference

@@ -11,8 +11,7 @@ rule data:
     conda:
         "../envs/balent.yaml"
     resources:
-        mem_mb=8000,
-        runtime=120,
+        **needs(lambda w: JOBS.data(w.name)),
     params:
         own=lambda w: json.dumps(RUNTIME["data_sets"].get(w.name)),
         folder=own_folder,
@@ -33,8 +32,7 @@ rule weights:
     conda:
         "../envs/balent.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **needs(lambda w: JOBS.weights(w.name)),
     params:
         code=code("scripts/fetch_weights.py"),
     shell:

@@ -15,8 +15,7 @@ rule simclr:
         "../envs/balent.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        runtime=2880,
+        **needs(lambda w: JOBS.simclr(w.features)),
         gpu=GPU,
     params:
         settings=features_settings("simclr", "seed"),
@@ -42,8 +41,8 @@ rule extract:
         "../envs/balent.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        runtime=240,
+        **needs(lambda w: JOBS.extract(w.features)),
+        gpu=GPU,
     params:
         settings=features_settings("simclr", "seed", "probe"),
         code=code("scripts/extract.py"),

@@ -3,7 +3,7 @@ for report_name, report_item in S.reports.items():
 
     rule:
         name:
-            f"report_{report_name}"
+            "_".join(["report", *Path(report_name).parts])
         input:
             data=report_inputs(report_name),
         output:

@@ -18,8 +18,7 @@ rule train:
         "../envs/balent.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        runtime=240,
+        **step_needs("train"),
         gpu=GPU,
     params:
         **step_params(
@@ -48,8 +47,7 @@ rule mc_sample:
         "../envs/balent.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        runtime=240,
+        **step_needs("mc_sample"),
         gpu=GPU,
     params:
         **step_params("scripts/mc_sample.py", method=method_code),
@@ -75,8 +73,7 @@ rule acquire:
         "../envs/balent.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        runtime=240,
+        **step_needs("acquire"),
         gpu=GPU,
     params:
         **step_params("scripts/acquire.py", method=method_code),
@@ -104,8 +101,7 @@ rule evaluate:
         "../envs/balent.yaml"
     threads: THREADS
     resources:
-        mem_mb=8000,
-        runtime=240,
+        **step_needs("evaluate"),
         gpu=GPU,
     params:
         **step_params(
@@ -135,8 +131,8 @@ rule history:
         "../envs/balent.yaml"
     threads: THREADS
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **needs(lambda w: JOBS.history(w.scenario, w.method)),
+        gpu=GPU,
     params:
         chain=chain_json,
         code=code("scripts/history.py"),

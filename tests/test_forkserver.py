@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import balent
 import pytest
 
+import balent
 from balent import forkserver
 from balent.forkserver import ADDRESS
 

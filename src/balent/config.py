@@ -16,6 +16,7 @@ import yaml
 from balent import config_checks as checks
 from balent.config_schema import check, check_plain
 from balent.errors import ConfigError
+from balent.studies import kinds as study_kinds
 
 SCALES = ("paper", "cpu", "small")  # the others are patches over paper
 RUNTIME = (
@@ -39,6 +40,7 @@ class Settings:
     features   resolved settings per feature set that this scale defines
     methods    {title, function, options} per method name
     reports    report items
+    studies    resolved settings per study
     runtime    device, torch_threads, memory_budget_mib, jobs_per_gpu, rounds_per_job,
                data_mirror, data_sets
     """
@@ -50,6 +52,7 @@ class Settings:
     features: dict[str, dict]
     methods: dict[str, dict]
     reports: dict[str, dict]
+    studies: dict[str, dict]
     runtime: dict[str, Any]
 
     def granularity(self, scenario: str) -> str:
@@ -112,8 +115,16 @@ def resolve(config: dict, schema: dict, every_budget: bool = True) -> Settings:
             checks.check_scenario(scenarios[name], features, own, f"scenarios.{name}.{scale}")
         else:
             undefined[name] = entry["title"]
+    studies = {}
+    for name, entry in config["studies"].items():
+        kind = entry["paper"]["kind"]
+        settings = _at_scales(entry, f"studies.{name}", f"{kind}_study", schema)
+        for other in settings:
+            study_kinds.check(settings[other], methods, f"studies.{name}.{other}")
+        studies[name] = settings[scale]
     every = config["scenarios"]
     checks.check_reports(config["reports"], scenarios, every, methods, scale, every_budget)
+    checks.check_study_reports(config["reports"], studies)
     for entry in own.values():
         entry["path"] = str(Path(entry["path"]).expanduser())
     return Settings(
@@ -124,6 +135,7 @@ def resolve(config: dict, schema: dict, every_budget: bool = True) -> Settings:
         features=features,
         methods=methods,
         reports=config["reports"],
+        studies=studies,
         runtime={key: config[key] for key in RUNTIME},
     )
 

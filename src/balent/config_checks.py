@@ -279,6 +279,29 @@ def check_reports(
             _check_budgets(name, item, scenarios, scale, complete)
 
 
+def check_study_reports(reports: dict, studies: dict) -> None:
+    """Refuse items whose study is not there, is of another kind, or lacks what they show."""
+    for name, item in reports.items():
+        if "study" not in item:
+            continue
+        study = studies[one_of(item["study"], studies, f"reports.{name}.study", "study")]
+        wanted = kinds.KINDS[item["kind"]].study
+        if study["kind"] != wanted:
+            raise ConfigError(
+                f"reports.{name}.study: {item['study']!r} is of kind {study['kind']}, but an item "
+                f"of kind {item['kind']} shows one of kind {wanted}"
+            )
+        paired = [method for pair in item.get("pairs", ()) for method in pair["methods"]]
+        for method in [*item.get("methods", ()), *paired]:
+            one_of(method, study["methods"], f"reports.{name}", f"method of {item['study']}")
+        largest = max(item.get("sizes", [0]))
+        if largest > study.get("picks", largest):
+            raise ConfigError(
+                f"reports.{name}.sizes: {largest} exceeds the {study['picks']} picks of "
+                f"{item['study']}; lower it or raise picks"
+            )
+
+
 def _check_budgets(name: str, item: dict, scenarios: dict, scale: str, complete: bool) -> None:
     where, given = f"reports.{name}.budgets.{scale}", item["budgets"].get(scale, {})
     for scenario, settings in scenarios.items():

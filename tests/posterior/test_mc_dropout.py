@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import fields
+from itertools import count
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from balent.errors import InputError, MemoryBudgetError
 from balent.models.build import build_model
+from balent.posterior.accumulator import Accumulator
 from balent.posterior.mc_dropout import PASS, TILE, mc_predict
 from balent.posterior.moments import Moments
 from balent.streams import Streams
@@ -125,6 +127,39 @@ def test_no_bit_depends_on_the_memory_budget(family, scope):
     small = predict(model, inputs, scope=scope, samples=60, budget=minimum << 20)
     large = predict(model, inputs, scope=scope, samples=60, budget=BUDGET)
     assert_same_bits(small, large)
+
+
+def fail(monkeypatch, calls):
+    """Let the device run out of memory at these calls, counted from 1, that take in samples."""
+    add, number = Accumulator.add, count(1)
+
+    def failing(sums, logits):
+        if next(number) in calls:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        add(sums, logits)
+
+    monkeypatch.setattr(Accumulator, "add", failing)
+
+
+@pytest.mark.parametrize("scope", ["pool", "batch", "point"])
+@pytest.mark.parametrize("call", [1, 5])  # 3 tiles, 2 blocks: at the start, or with sums under way
+def test_no_bit_depends_on_a_device_that_runs_out_of_memory(scope, call, monkeypatch, caplog):
+    model, inputs = network("head")
+    whole = predict(model, inputs, scope=scope, samples=60)
+    fail(monkeypatch, {call})
+    assert_same_bits(whole, predict(model, inputs, scope=scope, samples=60))
+    assert caplog.text.count("out of memory on the device with 3 tiles held: going on with 1") == 1
+
+
+def test_a_device_without_room_for_a_tile_is_refused_with_the_same_minimum(monkeypatch):
+    model, inputs = network("head")
+    with pytest.raises(MemoryBudgetError) as below:
+        predict(model, inputs, budget=1)
+    minimum = str(below.value).split("below the ")[1].split(" of")[0]
+    fail(monkeypatch, range(1, 100))
+    with pytest.raises(MemoryBudgetError) as caught:
+        predict(model, inputs)
+    assert f"with one tile held, which takes {minimum} beside data and results" in str(caught.value)
 
 
 @pytest.mark.parametrize("scope", ["pool", "batch", "point"])

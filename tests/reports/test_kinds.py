@@ -26,7 +26,7 @@ def test_every_kind_loads_and_names_its_source(name):
     function = KINDS[name].load()
     assert list(inspect.signature(function).parameters) == ["item", "context", "stem"]
     assert KINDS[name].source.samefile(inspect.getfile(function))
-    assert KINDS[name].reads in ("histories", "configuration", "reports")
+    assert KINDS[name].reads in ("histories", "study", "configuration", "reports")
 
 
 def test_the_registry_needs_no_heavy_package():

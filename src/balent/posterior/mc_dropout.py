@@ -11,7 +11,8 @@ a pool from the stream at 0, so they depend on nothing else.
 Every computation has a shape that follows from its tile: 1,024 points, or for the last one as many
 as there are, filled up with zeros to a multiple of 128 (a full tile would double the work of small
 pools). Samples are added up in order, a block at a time. The memory budget says how many tiles are
-computed side by side, sharing folded weights, and changes no bit of a result.
+computed side by side, sharing folded weights, and changes no bit of a result; nor does a device
+that runs out of memory and makes them fewer.
 
 Axis letters: N points, K samples, C classes, D units before the last layer; n points of a tile.
 """
@@ -33,6 +34,7 @@ from balent.acquisition.base import Predictions
 from balent.errors import InputError, MemoryBudgetError
 from balent.models.base import BayesianModel, Folded
 from balent.posterior.accumulator import Accumulator, scratch_bytes
+from balent.posterior.memory import in_runs
 from balent.posterior.moments import Moments
 from balent.streams import Streams
 
@@ -77,8 +79,9 @@ def mc_predict(
                    on top, for 128 points at a time
     device         of model, inputs and results
 
+    When the device runs out of memory, fewer tiles are held, to the same bits, and the log says so.
     Raises InputError for another scope or name to keep, or no samples; MemoryBudgetError when not
-    even one tile fits.
+    even one tile fits the budget or the device.
     """
     _check(samples, mask_scope, keep)
     model.eval()
@@ -92,11 +95,23 @@ def mc_predict(
             samples,
         )
     block = min(samples, model.samples_at_once)
-    held = _tiles_held(memory_budget, model, inputs, block, keep)
+    rest, tile = _workspace(model, inputs, block, keep)
+    minimum = f"{math.ceil((rest + tile) / 2**20)} MiB"
+    if memory_budget < rest + tile:
+        raise MemoryBudgetError(
+            f"memory_budget is {memory_budget / 2**20:.0f} MiB, below the {minimum} of one tile "
+            f"of {TILE} points with this network; raise memory_budget_mib"
+        )
     out = _outputs(model, len(rows), samples, keep, device)
     call = _Call(model, inputs, samples, mask_scope, streams, stream_name, out)
-    for start in range(0, len(rows), held * TILE):
-        call.predict(start, rows[start : start + held * TILE], block)
+    in_runs(
+        count=-(-len(rows) // TILE),
+        held=(memory_budget - rest) // tile,
+        work=lambda first, last: call.predict(
+            first * TILE, rows[first * TILE : last * TILE], block
+        ),
+        minimum=minimum,
+    )
     return out
 
 
@@ -232,30 +247,19 @@ def _dense(model: BayesianModel, generator: torch.Generator, samples: int) -> Fo
     return evaluate
 
 
-def _tiles_held(
-    budget: int,
-    model: BayesianModel,
-    inputs: Points,
-    block_size: int,
-    keep: Collection[str],
-) -> int:
-    """How many tiles fit the budget; raises MemoryBudgetError when none does."""
+def _workspace(
+    model: BayesianModel, inputs: Points, block_size: int, keep: Collection[str]
+) -> tuple[int, int]:
+    """Bytes that every run of tiles takes, and those that each of its tiles adds."""
     c, d = model.last.out_features, model.last.in_features
     stem = 4 * math.prod(model.stem_shape)  # bytes per point, as the following three
     sums = 8 * (5 * c + 1) if "moments" in keep else 0
     features = 4 * d if "features" in keep else 0
     block = 4 * c * block_size * (2 if "samples" in keep else 1)
-    tile = TILE * (stem + sums + features)
     rest = TILE * (block + sums + features)
     rest += scratch_bytes(model.last.weight.device) + model.workspace(TILE)
     rest += _pass(inputs) * (stem + 4 * math.prod(inputs.shape))
-    if budget < rest + tile:
-        raise MemoryBudgetError(
-            f"memory_budget is {budget / 2**20:.0f} MiB, below the "
-            f"{math.ceil((rest + tile) / 2**20)} MiB of one tile of {TILE} points with this "
-            "network; raise memory_budget_mib"
-        )
-    return (budget - rest) // tile
+    return rest, TILE * (stem + sums + features)
 
 
 def _check(samples: int, mask_scope: str, keep: Collection[str]) -> None:

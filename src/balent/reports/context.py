@@ -27,6 +27,8 @@ class ReportContext:
     features          resolved settings of every feature set
     items             all report items, for the index
     folder            where the outputs of the items lie, for the index
+    studies           resolved settings of every study
+    study_folder      where the results of the studies lie
     runs              table of load_runs, for the index
     probes            probe.json of every feature set (its linear probe), for the index
     """
@@ -43,6 +45,8 @@ class ReportContext:
     folder: Path = Path("reports")
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
     probes: Mapping[str, str] = field(default_factory=dict)
+    studies: Mapping[str, dict] = field(default_factory=dict)
+    study_folder: Path = Path("results/studies")
 
     def scenario_title(self, scenario: str) -> str:
         """The title of a scenario, defined at this scale or not."""

@@ -16,6 +16,7 @@ from balent.reports.configuration_table import encoder_title
 from balent.reports.context import ReportContext, output
 from balent.reports.curves import METRICS
 from balent.reports.grid import Grid
+from balent.reports.kinds import KINDS
 
 SCALES = {
     "small": "Small scale: every scenario on small images that come inside a dependency. It shows "
@@ -74,7 +75,7 @@ def write(item: dict, context: ReportContext, stem: Path) -> None:
 
 def _body(name: str, item: dict, context: ReportContext) -> list[str]:
     stem = context.folder / name
-    if item["kind"] == "curves":
+    if ".svg" in KINDS[item["kind"]].suffixes:
         return [_figure(output(stem, ".svg"), alt_text(item, context))]
     table = pd.read_csv(output(stem, ".csv"), keep_default_na=item["kind"] != "configuration_table")
     if item["kind"] == "accuracy_table":
@@ -108,7 +109,9 @@ def _figure(svg: Path, alt: str) -> str:
 
 
 def alt_text(item: dict, context: ReportContext) -> str:
-    """What a figure of learning curves shows, for readers who do not see it."""
+    """What a figure shows, for readers who do not see it."""
+    if item["kind"] != "curves":
+        return f"{item['title']}. The text above it says what is drawn and what it shows."
     methods = ", ".join(context.methods[method]["title"] for method in item["methods"])
     panels = "; ".join(context.scenario_title(scenario) for scenario in item["scenarios"])
     return (

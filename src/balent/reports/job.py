@@ -17,7 +17,8 @@ def write_report(name: str, description: str, results: Path, stem: Path) -> None
     """Write all outputs of item ``name`` as ``stem`` plus its kind's suffixes.
 
     description  JSON with the fields of ReportContext that are data, as the workflow resolved them
-    results      folder of the histories: results/SCALE/SCENARIO/METHOD/seedN/history.csv
+    results      folder of the histories, results/SCALE/SCENARIO/METHOD/seedN/history.csv, and of
+                 the studies, results/SCALE/studies/NAME.npz
     """
     fields = json.loads(description)
     context = ReportContext(**{**fields, "seeds": tuple(fields["seeds"])})
@@ -25,6 +26,8 @@ def write_report(name: str, description: str, results: Path, stem: Path) -> None
     kind = KINDS[item["kind"]]
     if kind.reads == "histories":
         context = replace(context, histories=load_histories(chains(context, [item], results)))
+    elif kind.reads == "study":
+        context = replace(context, study_folder=results / context.scale / "studies")
     elif kind.reads == "reports":
         found = chains(context, list(context.items.values()), results, "run.json")
         context = replace(context, runs=load_runs(found), folder=stem.parent)

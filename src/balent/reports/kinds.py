@@ -17,10 +17,11 @@ class Kind:
     function  "module:name" of ``write(item, context, stem) -> None``, where ``stem`` is the
               path of the outputs without suffix (such as reports/table1)
     suffixes  one output file for each, all written by one call
-    reads     "histories" (of the item's scenarios and methods), "configuration", or "reports"
-              (the outputs of all other items and the run records)
+    reads     "histories" (of the item's scenarios and methods), "study" (its study's result),
+              "configuration", or "reports" (the outputs of all other items and the run records)
     keys      what the item must say besides ``kind`` and ``title``
     optional  what it may say
+    study     the kind of study that it shows, where it reads one
     """
 
     function: str
@@ -28,6 +29,7 @@ class Kind:
     reads: str
     keys: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    study: str = ""
 
     @property
     def source(self) -> Path:
@@ -66,6 +68,72 @@ KINDS = {
         (".csv",),
         "configuration",
         keys=("scenarios",),
+    ),
+    "agreement": Kind(
+        "balent.reports.agreement:write",
+        (".pdf", ".svg", ".png", ".csv"),
+        "study",
+        keys=("study", "pairs"),
+        study="agreement",
+    ),
+    "agreement_pairs": Kind(
+        "balent.reports.agreement_pairs:write",
+        (".pdf", ".svg", ".png"),
+        "study",
+        keys=("study", "methods"),
+        study="agreement",
+    ),
+    "agreement_values": Kind(
+        "balent.reports.agreement_values:write",
+        (".pdf", ".svg", ".png", ".csv"),
+        "study",
+        keys=("study", "pairs"),
+        optional=("paper_rmse",),
+        study="agreement",
+    ),
+    "agreement_table": Kind(
+        "balent.reports.agreement_table:write",
+        (".csv",),
+        "study",
+        keys=("study", "pairs"),
+        study="agreement",
+    ),
+    "selection": Kind(
+        "balent.reports.selection:write",
+        (".pdf", ".svg", ".png"),
+        "study",
+        keys=("study", "methods", "sizes"),
+        study="toy",
+    ),
+    "region": Kind(
+        "balent.reports.region:write",
+        (".pdf", ".svg", ".png"),
+        "study",
+        keys=("study", "methods", "sizes"),
+        study="toy",
+    ),
+    "surface": Kind(
+        "balent.reports.surface:write",
+        (".pdf", ".svg", ".png"),
+        "study",
+        keys=("study", "methods"),
+        optional=("levels",),
+        study="surface",
+    ),
+    "timing": Kind(
+        "balent.reports.timing:write",
+        (".pdf", ".svg", ".png"),
+        "study",
+        keys=("study", "methods"),
+        study="timing",
+    ),
+    "timing_table": Kind(
+        "balent.reports.timing_table:write",
+        (".csv",),
+        "study",
+        keys=("study", "methods"),
+        optional=("paper_seconds",),
+        study="timing",
     ),
     "index": Kind("balent.reports.index:write", (".html",), "reports"),
 }

@@ -1,0 +1,25 @@
+# One rule per study of the configuration: acquisition functions without an active-learning loop.
+for study_name, study in S.studies.items():
+    study_timed = study["kind"] in study_kinds.TIMED  # has the machine for itself
+
+    rule:
+        name:
+            f"study_{study_name}"
+        output:
+            result=f"results/{S.scale}/studies/{study_name}.npz",
+            run=f"results/{S.scale}/studies/{study_name}.run.json",
+        log:
+            f"logs/{S.scale}/studies/{study_name}.log",
+        conda:
+            "../envs/balent.yaml"
+        threads: workflow.cores if study_timed and workflow.cores else THREADS
+        resources:
+            mem_mb=16000 if study_timed else 4000,
+            runtime=240,
+            gpu=GPU * study_timed,
+        params:
+            study=study_json(study_name),
+            code=study_code(study_name),
+        shell:
+            "python scripts/study.py --study {params.study:q} --out {output} 2> {log} "
+            "|| {{ tail -n 5 {log} >&2; exit 1; }}"

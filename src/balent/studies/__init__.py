@@ -1,0 +1,1 @@
+"""Studies of acquisition functions that need no active-learning loop: data for figures."""

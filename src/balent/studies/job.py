@@ -1,0 +1,48 @@
+"""One study from its description: what the workflow's study script calls."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from balent import runtime, sources
+from balent.acquisition import catalog
+from balent.files import save_npz, write_json
+from balent.streams import Streams
+from balent.studies import kinds
+
+
+def run_study(description: str, result: str | Path, record: str | Path) -> None:
+    """Write a study's arrays as ``.npz``, and how they came to be as JSON.
+
+    description  JSON {name, settings, methods: {name: {function, options}}, torch_threads}
+
+    Studies run on the CPU, so that their draws are the same everywhere, but for those that measure
+    time: these run on the configured device.
+    """
+    study = json.loads(description)
+    settings, methods, threads = study["settings"], study["methods"], study["torch_threads"]
+    run, device = kinds.load(settings["kind"]), "cpu"
+    if settings["kind"] in kinds.TIMED:
+        device = runtime.start(threads)
+        run = partial(run, device=device)
+    torch.set_num_threads(threads)
+    start = time.perf_counter()
+    arrays = run(settings, methods, Streams(settings["seed"]))
+    seconds = time.perf_counter() - start
+    save_npz(result, **arrays)
+    code = sources.digest(code_files(settings["kind"], methods))
+    about = runtime.describe(device, code)
+    write_json(record, {"study": study, "seconds": round(seconds, 4), **about})
+
+
+def code_files(kind: str, methods: dict[str, dict]) -> list[Path]:
+    """The source files that a study runs: its kind's, and those of its acquisition functions."""
+    paths = [catalog.find(method["function"]).path for method in methods.values()]
+    foreign = {file for path in paths if not sources.ours(path) for file in sources.plugin(path)}
+    ours = [path for path in paths if sources.ours(path)]
+    return sorted({*sources.closure(__file__, kinds.source(kind), *ours), *foreign})
