@@ -23,7 +23,7 @@ def run(
 
     Returns ``scores`` float64 [G, L, R, M, N] for G generators, L numbers of classes, R repeats, M
     methods and N points, with ``generators``, ``classes`` and ``methods`` along its axes. All
-    methods see the same points. Each (generator's position, classes, repeat) has streams of its own,
+    methods see the same points. Each (generator's position, classes, repeat) has its own streams,
     so one more at the end changes no other's points.
     """
     generators, classes = settings["generators"], settings["classes"]
