@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: table1 all env lint test test-peers benchmarks publish clean
+.PHONY: table1 all env lint test test-peers test-slurm benchmarks publish clean
 .DEFAULT_GOAL := table1
 
 table1: env
@@ -39,6 +39,15 @@ test-peers: .venv-peers/.ready
 .venv-peers/.ready: envs/requirements-peers.txt $(BIN)/.ready
 	rm -rf .venv-peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv-peers -r $<
+	@touch $@
+
+# a SLURM of one node on this machine, as root (docs/cluster.md); its packages laid over .venv, too
+test-slurm: .venv-slurm/.ready
+	PYTHONPATH="$(CURDIR)/.venv-slurm" pytest -rs tests/slurm
+
+.venv-slurm/.ready: envs/requirements-slurm.txt $(BIN)/.ready
+	rm -rf .venv-slurm
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv-slurm -r $<
 	@touch $@
 
 benchmarks: env .venv-peers/.ready

@@ -8,6 +8,7 @@ rule data:
         "logs/data/{name}.log",
     wildcard_constraints:
         name="[A-Za-z0-9_-]+",
+    localrule: True
     conda:
         "../envs/balent.yaml"
     resources:
@@ -29,6 +30,7 @@ rule weights:
         "logs/data/weights_{name}.log",
     wildcard_constraints:
         name="resnet18|resnet50",
+    localrule: True
     conda:
         "../envs/balent.yaml"
     resources:

@@ -11,6 +11,7 @@ rule metrics:
         "reports/curves.csv",
     log:
         f"logs/{S.scale}/reports/metrics.log",
+    localrule: True
     conda:
         "../envs/balent.yaml"
     resources:

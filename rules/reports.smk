@@ -10,6 +10,7 @@ for report_name, report_item in S.reports.items():
             kinds.outputs(report_name, report_item),
         log:
             f"logs/{S.scale}/reports/{report_name}.log",
+        localrule: True
         conda:
             "../envs/balent.yaml"
         resources:

@@ -12,7 +12,7 @@ for study_name, study in S.studies.items():
             f"logs/{S.scale}/studies/{study_name}.log",
         conda:
             "../envs/balent.yaml"
-        threads: workflow.cores if study_timed and workflow.cores else THREADS
+        threads: (workflow.resource_settings.cores or THREADS) if study_timed else THREADS
         resources:
             mem_mb=16000 if study_timed else 4000,
             runtime=240,

@@ -26,6 +26,9 @@ MEMORY_ROOM = 1.25
 TIME_ROOM = 3
 """Limits are this much above the forecast: shared cores differ by a factor of two."""
 
+SNAKEMAKE = 300e6
+"""Bytes of the processes that start a job's command on a cluster's node."""
+
 START = 60
 """Seconds for a process to start and to read its files."""
 
@@ -48,7 +51,7 @@ class Needs(NamedTuple):
     @property
     def mem_mb(self) -> int:
         """Limit in 10⁶ bytes, as Snakemake counts."""
-        return 100 * math.ceil(MEMORY_ROOM * self.size / 1e8)
+        return 100 * math.ceil((MEMORY_ROOM * self.size + SNAKEMAKE) / 1e8)
 
     @property
     def runtime(self) -> int:
