@@ -14,8 +14,8 @@ for study_name, study in S.studies.items():
             "../envs/balent.yaml"
         threads: (workflow.resource_settings.cores or THREADS) if study_timed else THREADS
         resources:
-            mem_mb=16000 if study_timed else 4000,
-            runtime=240,
+            mem_mb=lambda w, attempt, timed=study_timed: (16000 if timed else 4000) * attempt,
+            runtime=lambda w, attempt: 240 * attempt,
             gpu=GPU * study_timed,
         params:
             study=study_json(study_name),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ from balent.errors import InputError
 from balent.forkserver import run
 
 def main():
-    print(json.dumps([os.getpid(), os.getcwd(), sys.argv[1:], os.environ["MARK"]]), flush=True)
+    told = [os.getpid(), os.getcwd(), sys.path[0], sys.argv[1:], os.environ["MARK"]]
+    print(json.dumps(told), flush=True)
     print("to standard error", file=sys.stderr)
     what = sys.argv[1]
     if what == "wrong":
@@ -50,14 +52,27 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARK", "seen")
-    monkeypatch.delenv(ADDRESS, raising=False)
+    monkeypatch.setenv(ADDRESS, "")  # so that what a test sets goes away
+    monkeypatch.delenv(ADDRESS)
+
+
+@contextmanager
+def started() -> Iterator[subprocess.Popen[bytes]]:
     forkserver.start()
     process = forkserver._servers.pop()
-    yield process
-    process.communicate(timeout=30)  # closes its standard input
+    try:
+        yield process
+    finally:
+        process.communicate(timeout=30)  # closes its standard input
+
+
+@pytest.fixture
+def server() -> Iterator[subprocess.Popen[bytes]]:
+    with started() as process:
+        yield process
 
 
 def run(script: Path, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
@@ -170,22 +185,16 @@ def test_edited_sources_are_not_run_from_memory(tmp_path, script, monkeypatch):
     copy = tmp_path / "source"
     shutil.copytree(Path(balent.__file__).parent, copy / "balent")
     monkeypatch.setenv("PYTHONPATH", str(copy))
-    monkeypatch.setenv("MARK", "seen")
-    monkeypatch.delenv(ADDRESS, raising=False)
-    forkserver.start()
-    server = forkserver._servers.pop()
-    try:
+    with started():
         assert "preloaded" in run(script, "fine").stdout
         errors = copy / "balent" / "errors.py"
         errors.write_text(errors.read_text().replace('"{program}: {error}"', '"edited: {error}"'))
         found = run(script, "wrong")
-        assert "preloaded" not in found.stdout
-        assert found.stderr.endswith("edited: a wrong input\n")
-    finally:
-        server.communicate(timeout=30)
+    assert "preloaded" not in found.stdout
+    assert found.stderr.endswith("edited: a wrong input\n")
 
 
-def test_another_interpreter_works_alone(server, script, monkeypatch):
+def test_another_interpreter_works_alone(server, script):
     """An environment of its own, as a rule's conda directive gives it."""
     code = "import runpy, sys; sys.prefix = '/elsewhere'; sys.argv = sys.argv[1:]; "
     code += "runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -194,3 +203,26 @@ def test_another_interpreter_works_alone(server, script, monkeypatch):
     )
     assert found.returncode == 0
     assert "preloaded" not in found.stdout
+    assert "preloaded" in run(script, "fine").stdout
+
+
+def test_a_temporary_folder_that_takes_no_socket_is_said(tmp_path, monkeypatch, capsys):
+    deep = tmp_path / ("x" * 110)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    forkserver.start()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("balent: each job imports for itself (")
+    assert ADDRESS not in os.environ
+    assert not list(deep.iterdir())
+
+
+def test_modules_of_the_working_folder_stay_out(script, tmp_path, monkeypatch):
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "json.py").write_text("raise SystemExit('the wrong json')")
+    monkeypatch.chdir(other)
+    with started():
+        found = run(script, "fine")
+    assert found.returncode == 0
+    assert "preloaded" in found.stdout

@@ -8,6 +8,7 @@ import pytest
 from balent.budget import rounds
 from balent.config import read_yaml, resolve
 from balent.files import save_npz
+from balent.forecast import PROCESS
 from balent.resources import MEMORY_ROOM, SNAKEMAKE, START, TIME_ROOM, Jobs, Needs
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +46,16 @@ def test_every_job_of_the_configuration(scale, device):
             found.append(every.rounds(name, method, 0, rounds(scenario["acquisition"])))
             found.append(every.history(name, method))
             found += [every.step(name, method, step, 0) for step in STEPS]
-    assert all(need.mem_mb >= 300 and need.runtime >= 1 for need in found)
+    assert min(need.size for need in found) >= PROCESS  # every job is a process with torch
+    assert max(need.runtime for need in found) > START / 60
+
+
+def test_the_paper_scale_takes_more_than_the_small_scale():
+    small, paper = jobs("small"), jobs("paper")
+    for name in small.settings.scenarios:
+        chains = [every.rounds(name, "balentacq", 0, 10_000) for every in (small, paper)]
+        assert chains[1].seconds > 100 * chains[0].seconds
+        assert chains[1].size > 1.5 * chains[0].size
 
 
 @pytest.mark.parametrize("method", ["random", "badge", "batchbald"])

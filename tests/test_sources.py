@@ -33,6 +33,25 @@ def test_a_chain_depends_on_the_networks_and_not_on_reports_or_other_methods():
     assert not any("/reports/" in name for name in found)
 
 
+@pytest.mark.parametrize(
+    ("roots", "others"),
+    [
+        (["scripts/simclr.py"], ["/loop/", "/posterior/", "/acquisition/", "/studies/"]),
+        (["scripts/extract.py"], ["/loop/", "/posterior/", "/acquisition/", "/studies/"]),
+        (["scripts/block.py"], ["/features/simclr.py", "/features/probe.py", "/studies/"]),
+        (["scripts/train.py"], ["/features/simclr.py", "/features/probe.py", "/studies/"]),
+        (
+            ["scripts/study.py", "src/balent/studies/agreement.py"],
+            ["/loop/", "/features/", "/models/build.py"],
+        ),
+    ],
+)
+def test_what_the_fork_server_imports_ahead_is_no_part_of_a_script(roots, others):
+    found = names(*roots)
+    assert "src/balent/forkserver.py" in found
+    assert not [name for name in found if any(other in name for other in others)]
+
+
 def test_imports_inside_functions_and_package_files_count(tmp_path):
     script = tmp_path / "s.py"
     script.write_text("def f():\n    from balent.loop import journal\n")

@@ -52,8 +52,11 @@ CONVERTED = 64 * MIB
 LABELLED = 256 * MIB
 """Labelled points of up to this size are held so (balent.models.training.HELD_BYTES)."""
 
-TILE, PASS, SAMPLES = 1024, 128, 100
-"""Points of a tile, images of a pass and samples of a block (balent.posterior.mc_dropout)."""
+TILE, PASS = 1024, 128
+"""Points of a tile and images of a pass (balent.posterior.mc_dropout)."""
+
+FOLDED = {"cnn": 100, "head": 50, "backbone": 50}
+"""Samples that a family's networks fold together (balent.models: samples_at_once)."""
 
 KEPT = 3
 """Copies of a layer's output in training: itself, after normalisation, a gradient."""
@@ -218,7 +221,7 @@ class Chain:
         stem = self._parts[0].outputs // 4 if model["family"] == "cnn" else model["hidden"]
         point = 4 * stem + 8 * (5 * c + 1)
         point += 4 * model["hidden"] * ("mean_and_features" in self._needs)
-        samples = min(SAMPLES, self.settings["sampling"]["samples"])
+        samples = min(FOLDED[model["family"]], self.settings["sampling"]["samples"])
         block = 4 * samples * (2 * TILE * c + self._parts[1].parameters)
         return self._pool * point + block
 

@@ -40,6 +40,9 @@ TAKEN = b"\1"
 HEADER = struct.Struct("!I")
 """Bytes of the request that follows; it travels with the standard streams."""
 
+PRELOADED = ("balent.acquisition.catalog", "balent.features.pipeline", "balent.loop.jobs")
+"""By name: an import here would make these modules part of every script's code (balent.sources)."""
+
 _servers: list[subprocess.Popen[bytes]] = []
 """Held until this process ends: a server reads a pipe from it and ends at the pipe's end."""
 
@@ -47,18 +50,27 @@ _servers: list[subprocess.Popen[bytes]] = []
 def start() -> None:
     """Start a server for the jobs of this process; it imports when the first job asks.
 
-    Only where forking after such imports is sound (Linux). Elsewhere jobs start by themselves.
+    Only where forking after such imports is sound (Linux). Elsewhere, and where the temporary
+    folder takes no socket, jobs start by themselves.
     """
     if sys.platform != "linux":
         return
-    folder = tempfile.mkdtemp(prefix="balent-")  # nobody else may enter it
-    path = f"{folder}/socket"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen(socket.SOMAXCONN)
-        descriptor = listener.fileno()
-        command = [sys.executable, "-m", "balent.forkserver", str(descriptor), folder]
-        _servers.append(subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[descriptor]))
+    folder = None
+    try:
+        folder = tempfile.mkdtemp(prefix="balent-")  # nobody else may enter it
+        path = f"{folder}/socket"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(socket.SOMAXCONN)
+            descriptor = listener.fileno()
+            # -P: the working folder's files are no modules, as for a script
+            command = [sys.executable, "-P", "-m", "balent.forkserver", str(descriptor), folder]
+            _servers.append(subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[descriptor]))
+    except OSError as error:
+        print(f"balent: each job imports for itself ({error})", file=sys.stderr)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
     os.environ[ADDRESS] = path
 
 
@@ -117,14 +129,11 @@ def serve(listener: socket.socket) -> None:
 
 def _preload() -> None:
     """What jobs import and compute alike."""
-    from balent.acquisition import catalog
-    from balent.features import pipeline
-    from balent.loop import jobs
-
-    methods = catalog.catalog().values()
+    modules = [import_module(name) for name in PRELOADED]
+    methods = sys.modules["balent.acquisition.catalog"].catalog().values()
     for entry in methods:
         import_module(entry.module)
-    sources.closure(jobs.__file__, pipeline.__file__, *(entry.path for entry in methods))
+    sources.closure(*(m.__file__ for m in modules), *(entry.path for entry in methods))
     gc.freeze()  # forks share these pages, so the collector leaves them alone
 
 
@@ -146,6 +155,7 @@ def _work(connection: socket.socket, started: str) -> None:
         os.environ.clear()
         os.environ.update(request["environment"])
         sys.argv = request["argv"]
+        sys.path.insert(0, str(Path(sys.argv[0]).resolve().parent))
         threading.Thread(target=_end_with, args=[connection], daemon=True).start()
         connection.sendall(TAKEN)
         status = _status_of(sys.argv[0])

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from balent.data.fetch import fetch
-from balent.features import forecast
+from balent.features import extract, forecast
+from balent.features.probe import ProbeSettings
 from balent.forecast import CORE, Points
 
 RUN = """
@@ -68,3 +69,11 @@ def test_time_grows_with_epochs_pixels_and_references():
     every = forecast.extract_seconds(SETTINGS, DIGITS, CORE)
     fewer = SETTINGS | {"probe": PROBE | {"references": []}}
     assert forecast.extract_seconds(fewer, DIGITS, CORE) < 0.6 * every
+
+
+def test_constants_are_those_of_the_modules_that_they_describe():
+    """The forecast imports no torch, so it repeats them."""
+    settings = ProbeSettings()
+    assert forecast.EXTRACTED == extract.TILE
+    assert settings.references == forecast.REFERENCES
+    assert settings.max_iter == forecast.ITERATIONS

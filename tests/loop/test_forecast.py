@@ -12,7 +12,7 @@ from balent import forecast as forecasts
 from balent.data import inputs
 from balent.files import save_npz
 from balent.forecast import MIB, Chain, Points
-from balent.models import training
+from balent.models import backbone, cnn, head, training
 from balent.posterior import mc_dropout
 
 RUN = """
@@ -89,3 +89,5 @@ def test_constants_are_those_of_the_modules_that_they_describe():
     assert forecasts.CONVERTED == inputs.READY_BYTES
     assert forecasts.LABELLED == training.HELD_BYTES
     assert (forecasts.TILE, forecasts.PASS) == (mc_dropout.TILE, mc_dropout.PASS)
+    networks = {"cnn": cnn.CNN, "head": head.Head, "backbone": backbone.Backbone}
+    assert {name: kind.samples_at_once for name, kind in networks.items()} == forecasts.FOLDED

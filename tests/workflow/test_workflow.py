@@ -134,6 +134,16 @@ def test_rounds_per_job_does_not_change_results(built, project):
     assert len(list(project.root.glob("work/**/block*.npz"))) == 2
 
 
+def test_jobs_run_in_forks_of_a_process_that_has_imported(built, project):
+    shutil.copytree(built.root / "data", project.root / "data", dirs_exist_ok=True)
+    script = project.root / "scripts/block.py"
+    told = "import sys\nprint('imported', 'torch' in sys.modules, file=sys.stderr)\n"
+    script.write_text(told + script.read_text())
+    project.build("results/small/full_dropout/bald/seed0/history.csv")
+    log = (project.root / "logs/small/full_dropout/bald/seed0/chain.log").read_text()
+    assert log.splitlines()[:2] == ["imported False", "imported True"]
+
+
 def test_kill_nine_three_times(built, project):
     shutil.copytree(built.root / "data", project.root / "data", dirs_exist_ok=True)
     target, killed = "reports/table1.csv", 0

@@ -61,18 +61,19 @@ def pull(targets: list[str], remote: str | None = None) -> None:
 
 def run_shown(command: list[str], absent: int) -> tuple[int, str]:
     """Run DVC, with a bar of the bytes that arrive in its cache; exit status and standard error."""
-    before = _cached_bytes()
-    with (
-        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
-        tqdm(total=absent, desc="dvc pull", unit="B", unit_scale=True, disable=None) as bar,
-    ):
-        while True:
-            try:
-                _, said = process.communicate(timeout=INTERVAL)
-                return process.returncode, said
-            except subprocess.TimeoutExpired:
-                if not bar.disable:
-                    bar.update(_cached_bytes() - before - bar.n)
+    with tqdm(total=absent, desc="dvc pull", unit="B", unit_scale=True, disable=None) as bar:
+        before = 0 if bar.disable else _cached_bytes()
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            said = None
+            while said is None:
+                try:
+                    _, said = process.communicate(timeout=INTERVAL)
+                except subprocess.TimeoutExpired:
+                    if not bar.disable:
+                        bar.update(_cached_bytes() - before - bar.n)
+        if process.returncode == 0:  # what was in the cache before has arrived, too
+            bar.update(absent - bar.n)
+    return process.returncode, said
 
 
 def _cached_bytes() -> int:
