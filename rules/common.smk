@@ -244,11 +244,19 @@ def study_methods(name):
 
 
 def study_json(name):
-    """Everything that determines a study's result, as JSON on the job's command line."""
+    """Everything that determines a study's result, as JSON on the job's command line.
+
+    Titles determine none; what is measured depends on the device and the sampler's memory, too.
+    """
     settings = without(S.studies[name], "title")
-    methods = study_methods(name)
+    if "generators" in settings:
+        untitled = {g: without(entry, "title") for g, entry in settings["generators"].items()}
+        settings["generators"] = untitled
+    timed = settings["kind"] in study_kinds.TIMED
+    about = {key: RUNTIME[key] for key in ("device", "memory_budget_mib") if timed}
     return json.dumps(
-        {"name": name, "settings": settings, "methods": methods, "torch_threads": THREADS}
+        {"name": name, "settings": settings, "methods": study_methods(name)}
+        | {"torch_threads": THREADS, **about}
     )
 
 

@@ -17,6 +17,7 @@ from balent.features import augment_spec
 from balent.features.settings import SimclrSettings
 from balent.models import spec
 from balent.reports import kinds
+from balent.studies import report_checks
 
 
 def one_of(value: str, allowed: Iterable[str], where: str, what: str) -> str:
@@ -262,6 +263,7 @@ def check_reports(
     complete   refuse also an accuracy table without sizes for a scenario of the scale
     """
     every = list(every)
+    _check_rule_names(reports)
     for name, item in reports.items():
         kind = kinds.check(name, item)
         for scenario in item.get("scenarios", ()):
@@ -294,11 +296,36 @@ def check_study_reports(reports: dict, studies: dict) -> None:
         paired = [method for pair in item.get("pairs", ()) for method in pair["methods"]]
         for method in [*item.get("methods", ()), *paired]:
             one_of(method, study["methods"], f"reports.{name}", f"method of {item['study']}")
+        _check_paper(f"reports.{name}", item, study)
+        report_checks.check(f"reports.{name}", item, study)
         largest = max(item.get("sizes", [0]))
         if largest > study.get("picks", largest):
             raise ConfigError(
                 f"reports.{name}.sizes: {largest} exceeds the {study['picks']} picks of "
                 f"{item['study']}; lower it or raise picks"
+            )
+
+
+def _check_paper(where: str, item: dict, study: dict) -> None:
+    """Refuse numbers of the paper for what the item does not show."""
+    for generator in item.get("paper_rmse", ()):
+        known = study["generators"]
+        one_of(generator, known, f"{where}.paper_rmse", f"generator of {item['study']}")
+    for count, table in item.get("paper_seconds", {}).items():
+        classes = map(str, study["classes"])
+        one_of(count, classes, f"{where}.paper_seconds", f"number of classes of {item['study']}")
+        for method in table:
+            one_of(method, item["methods"], f"{where}.paper_seconds.{count}", "method of the item")
+
+
+def _check_rule_names(reports: dict) -> None:
+    """Refuse two items whose rules would have one name."""
+    names: dict[str, str] = {}
+    for name in reports:
+        other = names.setdefault(name.replace("/", "_"), name)
+        if other != name:
+            raise ConfigError(
+                f"reports.{name}: its rule has the same name as that of {other!r}; rename one"
             )
 
 

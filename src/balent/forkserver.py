@@ -129,11 +129,11 @@ def serve(listener: socket.socket) -> None:
 
 def _preload() -> None:
     """What jobs import and compute alike."""
-    modules = [import_module(name) for name in PRELOADED]
-    methods = sys.modules["balent.acquisition.catalog"].catalog().values()
+    catalog, *modules = [import_module(name) for name in PRELOADED]
+    methods = catalog.catalog().values()
     for entry in methods:
         import_module(entry.module)
-    sources.closure(*(m.__file__ for m in modules), *(entry.path for entry in methods))
+    sources.closure(*(str(m.__file__) for m in modules), *(entry.path for entry in methods))
     gc.freeze()  # forks share these pages, so the collector leaves them alone
 
 

@@ -10,9 +10,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from balent.config import read_yaml, resolve
-from balent.errors import DataError
+from balent.errors import ConfigError, DataError
 from balent.files import load_npz, save_npz
-from balent.reports import index
+from balent.reports import agreement, index, surface
 from balent.reports.context import ReportContext
 from balent.reports.job import write_report
 from balent.reports.kinds import KINDS, outputs
@@ -51,6 +51,11 @@ def folder(tmp_path_factory) -> Path:
 def context() -> ReportContext:
     studies = {n: s | TINY[s["kind"]] for n, s in SETTINGS.studies.items()}
     return ReportContext("small", {}, {}, SETTINGS.methods, studies=studies, items=ITEMS)
+
+
+def told(folder: Path) -> ReportContext:
+    """The context of an item of a study."""
+    return replace(context(), study_folder=folder / "small" / "studies")
 
 
 def draw(name: str, folder: Path, target: Path) -> list[Path]:
@@ -93,7 +98,54 @@ def test_a_table_holds_scipys_correlations(folder, tmp_path):
         assert row["spearman_sd"] == pytest.approx(np.std(ranks, ddof=1), rel=1e-4)
         assert row["rmse_mean"] == pytest.approx(np.mean(errors), rel=1e-4)
         assert row["repeats"] == 2
-        assert row["paper_spearman"] == 0.975
+        assert (row["paper_relation"], row["paper_spearman"]) == ("above", 0.975)
+        unstated = rows[(rows["classes"] == classes) & (rows["second"] == "MeanSD")].iloc[0]
+        assert unstated[["paper_relation", "paper_spearman"]].isna().all()
+
+
+def test_figure_8_credits_the_paper_with_what_it_states_of_it(folder, tmp_path):
+    rows = pd.read_csv(draw("figure8", folder, tmp_path)[-1]).dropna(subset="paper_spearman")
+    assert set(rows["second"]) == {"BetaMarginalEIG"}
+    assert set(zip(rows["paper_relation"], rows["paper_spearman"], strict=True)) == {("about", 0.7)}
+
+
+def test_what_the_paper_states_is_printed_with_its_relation(folder):
+    labels = {}
+    for name in ("figure1", "figure8"):
+        legend = agreement.draw(ITEMS[name], told(folder)).legends[0]
+        labels[name] = [text.get_text() for text in legend.get_texts()]
+    assert labels["figure1"][0] == "BALD – ExpectedEffectiveLoss (paper: > 97.5 %)"
+    assert labels["figure8"][0] == "BALD – BetaMarginalEIG (paper: ≈ 70 %)"
+    assert labels["figure8"][2] == "BALD – ExpectedEffectiveLoss"
+
+
+def test_the_foot_counts_the_samples_that_a_generator_says():
+    settings = {"samples": 1000, "generators": {"a": {"samples": 100}, "b": {}}}
+    assert agreement.sample_counts(settings) == "100 or 1,000"
+    assert agreement.sample_counts(settings | {"generators": {"a": {"samples": 100}}}) == "100"
+
+
+@pytest.mark.parametrize("name", ["figure1", "figure9"])
+def test_a_second_generator_is_never_left_out_silently(name, folder, tmp_path):
+    file = f"{ITEMS[name]['study']}.npz"
+    data = load_npz(folder / "small" / "studies" / file)
+    twice = data | {"scores": np.concatenate([data["scores"], data["scores"]])}
+    save_npz(tmp_path / "small" / "studies" / file, **twice)
+    with pytest.raises(ValueError, match="too many values to unpack"):
+        draw(name, tmp_path, tmp_path)
+
+
+def test_levels_beyond_the_scores_are_refused(folder):
+    with pytest.raises(ConfigError, match=r"none of \[5, 7\] lies within the scores"):
+        surface.draw(ITEMS["figure13"] | {"levels": [5, 7]}, told(folder))
+
+
+def test_a_result_without_a_method_is_one_line(folder, tmp_path):
+    data = load_npz(folder / "small" / "studies" / "toy_moons.npz")
+    data["methods"] = np.char.replace(data["methods"], "mean_sd", "other")
+    save_npz(tmp_path / "small" / "studies" / "toy_moons.npz", **data)
+    with pytest.raises(DataError, match="the study's result has no 'mean_sd'"):
+        draw("figure2", tmp_path, tmp_path)
 
 
 def test_the_papers_seconds_stand_beside_their_number_of_classes(folder, tmp_path):

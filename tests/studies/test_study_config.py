@@ -27,6 +27,14 @@ def changed(path: str, value: object) -> dict:
     return config
 
 
+def refused(path: str, value: object) -> str:
+    """The one line that refuses the configuration with one value replaced or added."""
+    with pytest.raises(ConfigError) as caught:
+        resolve(changed(path, value), SCHEMA)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
 def test_paper_scale_is_what_the_paper_states():
     studies = resolve(changed("scale", "paper"), SCHEMA).studies
     ranks, moons = studies["rank_correlation"], studies["toy_moons"]
@@ -42,7 +50,10 @@ def test_every_scale_defines_every_study(scale):
 
 
 RANKS, MOONS = "studies|rank_correlation|paper|", "studies|toy_moons|paper|"
+TIMES = "studies|acquisition_time|paper|"
 GAUSSIAN = RANKS + "generators|gaussian|"
+WIDE = {"title": "Wide", "distribution": "gaussian", "spread": 4.0, "noise": 1.0}
+ONE_PAIR = {"methods": ["bald", "beta_marginal_bald"]}
 
 
 @pytest.mark.parametrize(
@@ -80,13 +91,93 @@ GAUSSIAN = RANKS + "generators|gaussian|"
             "unknown method of rank_correlation 'badge'",
         ),
         ("reports|extra/", {"kind": "index", "title": "x"}, "/ for folders"),
+        (RANKS + "classes", [5, 2], "classes: [5, 2] is not ascending; write [2, 5]"),
+        (TIMES + "pools", [90000, 60000], "not ascending; write [60000, 90000]"),
+        (TIMES + "sizes", [20, 10], "not ascending; write [10, 20]"),
+        (
+            RANKS + "generators|wide",
+            WIDE | {"title": "Gaussian"},
+            "'gaussian' and 'wide' have the same title 'Gaussian'; give one of them another",
+        ),
+        (
+            "methods|balent",
+            {"title": "BALD", "function": "balentacq"},
+            "have the same title 'BALD'",
+        ),
     ],
 )
 def test_what_is_refused(path, value, message):
-    with pytest.raises(ConfigError) as caught:
-        resolve(changed(path, value), SCHEMA)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert message in refused(path, value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            RANKS + "generators|wide",
+            WIDE,
+            "reports.figure1.study: 'rank_correlation' has 2 generators, but an item of kind "
+            "agreement shows one; use agreement_table",
+        ),
+        (
+            "reports|figure9|study",
+            "generator_sensitivity",
+            "has 12 generators, but an item of kind agreement_pairs shows one",
+        ),
+        ("reports|figure9|methods", ["bald"], "methods: 1 given, but an item of kind agreement_pa"),
+        (
+            "reports|figure10|pairs",
+            [ONE_PAIR, {"methods": ["bald", "dirichlet_bald"]}],
+            "reports.figure10.pairs: 2 given, but an item of kind agreement_values shows one pair",
+        ),
+        (
+            "reports|figure1|pairs",
+            [ONE_PAIR, ONE_PAIR],
+            "['bald', 'beta_marginal_bald'] appears twice; name it once",
+        ),
+        (
+            "reports|figure10|paper_rmse",
+            {"gausian": 0.07},
+            "reports.figure10.paper_rmse: unknown generator of bald_values 'gausian'; did you mean",
+        ),
+        (
+            "reports|table8|paper_seconds",
+            {"1000": {"badge": 1.0}},
+            "reports.table8.paper_seconds: unknown number of classes of acquisition_time '1000'",
+        ),
+        (
+            "reports|table8|paper_seconds",
+            {"100": {"bagde": 1.0}},
+            "reports.table8.paper_seconds.100: unknown method of the item 'bagde'; did you mean",
+        ),
+        (
+            "reports|figure14|methods",
+            ["balent"],
+            "figure14.methods: 1 given, but an item of kind r",
+        ),
+        (
+            "reports|figure14|sizes",
+            [25, 50],
+            "sizes: 2 given, but an item of kind region shows one",
+        ),
+        ("reports|figure2|sizes", [1, 25], "1 point has no distance from another; give 2 or more"),
+        (
+            "reports|extra_generator_sensitivity",
+            {"kind": "index", "title": "x"},
+            "its rule has the same name as that of 'extra/generator_sensitivity'; rename one",
+        ),
+        ("reports|figure1|pairs", [ONE_PAIR | {"paper": 0.9}], "paper: 0.9 is not of type object"),
+        ("reports|figure1|pairs", [ONE_PAIR | {"paper": {"below": 0.9}}], "unknown key 'below'"),
+        ("reports|figure1|pairs", [ONE_PAIR | {"paper": {}}], "{above: x} or {about: x}"),
+        (
+            "reports|figure1|pairs",
+            [ONE_PAIR | {"paper": {"above": 0.9, "about": 0.9}}],
+            "{above: x} or {about: x}",
+        ),
+    ],
+)
+def test_items_that_would_show_less_than_they_name_are_refused(path, value, message):
+    assert message in refused(path, value)
 
 
 def test_the_registry_needs_no_heavy_package():

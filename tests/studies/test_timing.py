@@ -1,12 +1,17 @@
 """Time and memory of acquisitions: what is measured, not how long it takes."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from balent import environment, runtime
+from balent.acquisition.base import Predictions
 from balent.reports.timing_table import exponent
 from balent.streams import Streams
 from balent.studies import timing
+from balent.studies.job import run_study
 from balent.studies.memory import CLEAR, Meter
 
 SETTINGS = {
@@ -57,7 +62,52 @@ def test_methods_of_equal_needs_share_their_samples(monkeypatch):
     assert all(calls.count(call) == 2 * (1 + SETTINGS["repeats"]) for call in expected)
 
 
-@pytest.mark.skipif(not CLEAR.exists(), reason="this system does not tell the peak of memory")
+TOLD = pytest.mark.skipif(not CLEAR.exists(), reason="this system does not tell the peak of memory")
+
+
+def study(name: str) -> dict:
+    """A study of one method, as its job gets it."""
+    return {
+        "name": "times",
+        "settings": SETTINGS | {"kind": "timing", "seed": 0},
+        "methods": {name: {"function": name, "options": {}}},
+        "torch_threads": 1,
+        "device": "cpu",
+    }
+
+
+@TOLD
+@pytest.mark.parametrize(("scratch", "expected"), [(96, 136), (0, 40)])
+def test_memory_is_at_the_higher_peak_with_the_predictions_held(monkeypatch, scratch, expected):
+    """Sampling peaks at its result of 40 MiB; choosing takes ``scratch`` MiB above that."""
+
+    def sample(model, inputs, index, *rest):
+        return Predictions(len(index), features=torch.ones(40 << 20, dtype=torch.uint8))
+
+    def choose(*arguments):
+        torch.ones(scratch << 20, dtype=torch.uint8)  # is freed at once
+
+    monkeypatch.setattr(timing, "mc_predict", sample)
+    monkeypatch.setattr(timing.registry, "acquire", choose)
+    data = timing.run(SETTINGS, study("badge")["methods"], Streams(0), "cpu")
+    np.testing.assert_allclose(data["memory"], expected, atol=4)
+
+
+@TOLD
+def test_the_record_holds_the_peak_from_before_a_reset(tmp_path, monkeypatch):
+    monkeypatch.setenv(environment.DEVICE, "cpu")
+    held = torch.ones(300 << 20, dtype=torch.uint8)
+    peak = runtime.peak_memory_mib()
+    del held
+    record = tmp_path / "run.json"
+    run_study(json.dumps(study("random")), tmp_path / "times.npz", record)
+    assert runtime.peak_memory_mib() < peak - 200  # what was reset is not there any more
+    written = json.loads(record.read_text())
+    assert written["peak_memory_mib"] >= peak
+    assert written["study"]["device"] == "cpu"
+
+
+@TOLD
 def test_the_meter_sees_what_is_taken_and_given_back():
     Meter("cpu")
     meter = Meter("cpu")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from balent.reports import agreement_table
-from balent.reports.agreement_table import spearman, table
+from balent.reports.agreement_table import spearman, stated, statement, table
 from balent.reports.context import ReportContext
 from balent.reports.studies import axis_label, foot, position, result, save, titles
 from balent.reports.style import OTHER_COLORS, OTHER_LINES, OTHER_MARKERS, WIDTH, house_style
@@ -34,11 +34,12 @@ def draw(item: dict, context: ReportContext) -> Figure:
     classes = data["classes"].tolist()
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1.15, 1.1])
-    scatter(left, data["scores"][0, -1, 0], data["methods"], item["pairs"][0]["methods"], context)
+    (scores,) = data["scores"]  # of one generator, [L, R, M, N]
+    scatter(left, scores[-1, 0], data["methods"], item["pairs"][0]["methods"], context)
     left.set_title(f"C = {classes[-1]:,}, first repeat")
     curves(middle, item, table(item, context), context)
     middle.set_title("Rank correlation")
-    _matrix(right, data, context)
+    _matrix(right, scores[-1], data["methods"].tolist(), context)
     right.set_title(f"In %, C = {classes[-1]:,}")
     handles, labels = middle.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=2, fontsize=7)
@@ -69,8 +70,8 @@ def curves(panel: Axes, item: dict, rows: pd.DataFrame, context: ReportContext) 
         chosen = rows[(rows["first"] == names[0]) & (rows["second"] == names[1])]
         label, color = " – ".join(names), OTHER_COLORS[number % len(OTHER_COLORS)]
         if "paper" in pair:
-            label += f" (paper: {100 * pair['paper']:.3g} %)"
-            panel.axhline(pair["paper"], color=color, linewidth=0.7, linestyle=(0, (2, 2)))
+            label += f" (paper: {statement(pair)})"
+            panel.axhline(stated(pair)[1], color=color, linewidth=0.7, linestyle=(0, (2, 2)))
         line(panel, chosen, "spearman", number, label)
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
     panel.set_xlabel("Classes C")
@@ -94,12 +95,11 @@ def line(panel: Axes, rows: pd.DataFrame, value: str, number: int, label: str) -
     panel.set_xscale("log")
 
 
-def _matrix(panel: Axes, data: dict[str, np.ndarray], context: ReportContext) -> None:
-    """Correlations of all methods at the most classes, means over the repeats."""
-    scores = data["scores"][0, -1]  # [R, M, N]
+def _matrix(panel: Axes, scores: np.ndarray, methods: list[str], context: ReportContext) -> None:
+    """Correlations of all methods from their scores [R, M, N], means over the repeats."""
     values = spearman(scores[:, :, None], scores[:, None]).mean(0)  # [M, M]
     panel.imshow(values, cmap="cividis", vmin=-1, vmax=1)
-    names = titles(context, data["methods"].tolist())
+    names = titles(context, methods)
     panel.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
     panel.set_yticks(range(len(names)), names)
     panel.tick_params(labelsize=6, length=0)
@@ -117,5 +117,12 @@ def note(scale: str, settings: dict) -> str:
     bands = f"bands: ± 1 standard deviation of n = {repeats} repeats; " if repeats > 1 else ""
     return (
         f"{scale} scale: {settings['points']} random points a repeat, "
-        f"{settings['samples']:,} samples a point; {bands}\ndashed: the paper"
+        f"{sample_counts(settings)} samples a point; {bands}\ndashed: the paper"
     )
+
+
+def sample_counts(settings: dict) -> str:
+    """How many samples the study's generators draw of a point: "1,000", or "100 or 1,000"."""
+    every = settings["generators"].values()
+    counts = {generator.get("samples", settings["samples"]) for generator in every}
+    return " or ".join(f"{count:,}" for count in sorted(counts))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from balent.reports.agreement import FIRST
+from balent.reports.agreement import FIRST, sample_counts
 from balent.reports.agreement_table import spearman
 from balent.reports.context import ReportContext
 from balent.reports.studies import axis_label, foot, position, result, save, titles
@@ -28,7 +28,8 @@ def draw(item: dict, context: ReportContext) -> Figure:
     names = titles(context, item["methods"])
     labels = [axis_label(context, method) for method in item["methods"]]
     chosen = [position(data["methods"], name) for name in item["methods"]]
-    scores = data["scores"][0, -1][:, chosen]  # [R, M, N]
+    (scores,) = data["scores"]  # of one generator, [L, R, M, N]
+    scores = scores[-1][:, chosen]  # [R, M, N]
     count = len(names)
     figure = Figure(figsize=(WIDTH, WIDTH * 0.9), layout="constrained")
     panels = figure.subplots(count, count, squeeze=False, sharex="col", sharey="row")
@@ -62,7 +63,7 @@ def draw(item: dict, context: ReportContext) -> Figure:
     foot(
         figure,
         f"{context.scale} scale: C = {data['classes'][-1]:,}, {settings['points']} random points, "
-        f"{settings['samples']:,} samples a point; percentages: rank correlations, "
+        f"{sample_counts(settings)} samples a point; percentages: rank correlations, "
         f"mean of n = {settings['repeats']} repeats",
     )
     return figure

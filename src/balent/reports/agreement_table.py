@@ -22,8 +22,10 @@ COLUMNS = (
     "rmse_mean",
     "rmse_sd",
     "repeats",
+    "paper_relation",
     "paper_spearman",
 )
+RELATIONS = {"above": ">", "about": "≈"}
 
 
 def write(item: dict, context: ReportContext, stem: Path) -> None:
@@ -37,7 +39,7 @@ def table(item: dict, context: ReportContext) -> pd.DataFrame:
 
     Spearman's rank correlation and the RMSE (in nats, where both scores are) over the points of a
     repeat, as mean and sd (ddof 1; empty of one repeat) over the repeats; the correlation that
-    the paper states for the pair, where it states one.
+    the paper states for the pair, and whether it says above or about, where it states one.
     """
     data, settings = result(item, context), context.studies[item["study"]]
     rows = []
@@ -55,10 +57,21 @@ def table(item: dict, context: ReportContext) -> pd.DataFrame:
                         classes,
                         *(context.methods[name]["title"] for name in pair["methods"]),
                         *(rank.mean(), sd(rank), error.mean(), sd(error)),
-                        *(len(rank), pair.get("paper", np.nan)),
+                        *(len(rank), *stated(pair)),
                     )
                 )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def stated(pair: dict) -> tuple[str, float]:
+    """The relation (RELATIONS) and rank correlation that the paper states; ("", NaN) of none."""
+    return next(iter(pair.get("paper", {}).items()), ("", np.nan))
+
+
+def statement(pair: dict) -> str:
+    """What the paper states, such as "> 97.5 %"."""
+    relation, value = stated(pair)
+    return f"{RELATIONS[relation]} {100 * value:.3g} %"
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:

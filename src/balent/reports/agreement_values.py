@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from balent.reports import agreement_table
 from balent.reports.agreement import curves, line, note, scatter
-from balent.reports.agreement_table import table
+from balent.reports.agreement_table import statement, table
 from balent.reports.context import ReportContext
 from balent.reports.studies import foot, result, save
 from balent.reports.style import OTHER_COLORS, WIDTH, house_style
@@ -26,10 +26,10 @@ def write(item: dict, context: ReportContext, stem: Path) -> None:
 def draw(item: dict, context: ReportContext) -> Figure:
     """A row per generator: scatter at the most classes, RMSE and rank correlation over classes.
 
-    Of the first pair. Dashed: ``paper_rmse`` of the generator and the pair's ``paper``.
+    Of the item's one pair. Dashed: ``paper_rmse`` of the generator and the pair's ``paper``.
     """
     data, settings = result(item, context), context.studies[item["study"]]
-    rows, pair = table(item, context), item["pairs"][0]["methods"]
+    rows, (pair,) = table(item, context), item["pairs"]
     names = data["generators"].tolist()
     figure = Figure(figsize=(WIDTH, ROW_HEIGHT * len(names)), layout="constrained")
     panels = figure.subplots(len(names), 3, squeeze=False)
@@ -37,7 +37,7 @@ def draw(item: dict, context: ReportContext) -> Figure:
         title = settings["generators"][name]["title"]
         chosen = rows[rows["generator"] == title]
         left, middle, right = panels[g]
-        scatter(left, data["scores"][g, -1, 0], data["methods"], pair, context)
+        scatter(left, data["scores"][g, -1, 0], data["methods"], pair["methods"], context)
         start = min(left.get_xlim()[0], left.get_ylim()[0])
         left.axline((start, start), slope=1, color="#6e6e6e", linewidth=0.7)
         left.set_title(f"{title}, C = {data['classes'][-1]:,}, first repeat")
@@ -48,9 +48,9 @@ def draw(item: dict, context: ReportContext) -> Figure:
             title = f"{title}, paper: < {bound:g}"
         middle.set_ylim(bottom=0)
         middle.set(xlabel="Classes C", ylabel="RMSE (nats)", title=title)
-        curves(right, item | {"pairs": item["pairs"][:1]}, chosen, context)
+        curves(right, item, chosen, context)
         right.set_ylabel("Rank correlation")
-        if "paper" in item["pairs"][0]:
-            right.set_title(f"paper: > {100 * item['pairs'][0]['paper']:.3g} %")
+        if "paper" in pair:
+            right.set_title(f"paper: {statement(pair)}")
     foot(figure, note(context.scale, settings) + "; grey line: equality")
     return figure

@@ -32,7 +32,7 @@ def write(item: dict, context: ReportContext, stem: Path) -> None:
 def draw(item: dict, context: ReportContext) -> Figure:
     """The region where the first method's score is at least 0; the second method's choice."""
     data = result(item, context)
-    ratio, chooser = item["methods"]
+    (ratio, chooser), (size,) = item["methods"], item["sizes"]
     scores = data["scores"][position(data["methods"], ratio)]
     figure = Figure(figsize=SIZE, layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -47,7 +47,6 @@ def draw(item: dict, context: ReportContext) -> Figure:
         training_points(panel, data)
     share = 100 * (scores >= 0).mean()
     left.set_title(f"{titles(context, [ratio])[0]} ≥ 0: {share:.1f} % of the square")
-    size = item["sizes"][0]
     picks = data["picks"][position(data["methods"], chooser), :size]
     right.plot(
         *locations(data, picks).T, "*", color=PICKED, markersize=7, markeredgecolor="white", mew=0.4

@@ -53,7 +53,7 @@ def draw(item: dict, context: ReportContext) -> Figure:
             if row == 0:
                 panel.set_title(titles(context, [method])[0])
         panels[row, 0].set_ylabel(f"best {chosen}")
-    foot(figure, note(item, context, data))
+    foot(figure, note(context, data))
     return figure
 
 
@@ -107,7 +107,7 @@ def mean_distance(points: np.ndarray) -> float:
     return float(pdist(points).mean())
 
 
-def note(item: dict, context: ReportContext, data: dict[str, np.ndarray]) -> str:
+def note(context: ReportContext, data: dict[str, np.ndarray]) -> str:
     """The scale, and what is drawn."""
     return (
         f"{context.scale} scale: {data['scores'][0].size:,} lattice points; grey: rank of the "

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from balent.errors import DataError
 from balent.files import atomic, load_npz
 from balent.reports.context import ReportContext, output
 from balent.reports.style import METADATA, house_style
@@ -22,8 +23,11 @@ def result(item: dict, context: ReportContext) -> dict[str, np.ndarray]:
 
 
 def position(methods: np.ndarray, name: str) -> int:
-    """Where a method stands along the axis of methods."""
-    return methods.tolist().index(name)
+    """Where a method stands along the axis of methods; raises DataError where it does not."""
+    known = methods.tolist()
+    if name not in known:
+        raise DataError(f"the study's result has no {name!r}, only {known}; make it again")
+    return known.index(name)
 
 
 UNITS = {

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from balent.errors import ConfigError
 from balent.reports.context import ReportContext
 from balent.reports.studies import axis_label, foot, position, result, save
 from balent.reports.style import WIDTH, house_style
@@ -31,7 +32,8 @@ def write(item: dict, context: ReportContext, stem: Path) -> None:
 def draw(item: dict, context: ReportContext) -> Figure:
     """A surface over (log α, log β) for each method, and its contours below or beside it.
 
-    Contours are drawn at ``levels``; surfaces are cut off below the lowest of them.
+    Contours are drawn at ``levels``; surfaces are cut off below the lowest of them. Raises
+    ConfigError where no level lies within a method's scores.
     """
     data, count = result(item, context), len(item["methods"])
     single = count == 1
@@ -81,9 +83,14 @@ def _surface(panel, logs: np.ndarray, values: np.ndarray, levels: list[float] | 
 
 def _contours(panel: Axes, parameters: np.ndarray, values: np.ndarray, levels: list | None) -> None:
     wanted = sorted(levels) if levels else AUTOMATIC
+    low, high = values.min(), values.max()
+    if levels and not any(low < level < high for level in levels):
+        raise ConfigError(
+            f"levels: none of {levels} lies within the scores, {low:.3g} to {high:.3g}; give others"
+        )
     lines = panel.contour(parameters, parameters, values, wanted, cmap="cividis", linewidths=1)
     drawn = np.array(lines.levels)
-    shown = drawn[(drawn > values.min()) & (drawn < values.max())]
+    shown = drawn[(drawn > low) & (drawn < high)]
     handles = [Line2D([], [], color=color) for color in map(to_hex, lines.to_rgba(shown))]
     where = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if levels else {"loc": "upper right"}
     panel.legend(handles, [f"{level:g}" for level in shown], fontsize=6, handlelength=1.2, **where)

@@ -14,12 +14,14 @@ from balent.acquisition import catalog
 from balent.files import save_npz, write_json
 from balent.streams import Streams
 from balent.studies import kinds
+from balent.studies.memory import peak_before_resets
 
 
 def run_study(description: str, result: str | Path, record: str | Path) -> None:
     """Write a study's arrays as ``.npz``, and how they came to be as JSON.
 
-    description  JSON {name, settings, methods: {name: {function, options}}, torch_threads}
+    description  JSON {name, settings, methods: {name: {function, options}}, torch_threads}; what
+                 else it holds is recorded
 
     Studies run on the CPU, so that their draws are the same everywhere, but for those that measure
     time: these run on the configured device.
@@ -37,6 +39,7 @@ def run_study(description: str, result: str | Path, record: str | Path) -> None:
     save_npz(result, **arrays)
     code = sources.digest(code_files(settings["kind"], methods))
     about = runtime.describe(device, code)
+    about["peak_memory_mib"] = max(about["peak_memory_mib"], round(peak_before_resets()))
     write_json(record, {"study": study, "seconds": round(seconds, 4), **about})
 
 

@@ -42,8 +42,17 @@ def check(settings: dict, methods: dict, where: str) -> None:
                 f"{where}.methods: unknown method {name!r} (allowed: {', '.join(methods)})"
             )
         _check_needs(name, methods[name], settings["kind"], f"{where}.methods")
-    for name, generator in settings.get("generators", {}).items():
+    chosen = {name: methods[name] for name in settings["methods"]}
+    _check_titles(chosen, f"{where}.methods")
+    generators = settings.get("generators", {})
+    for name, generator in generators.items():
         _check_generator(generator, f"{where}.generators.{name}")
+    _check_titles(generators, f"{where}.generators")
+    for key in ("classes", "pools", "sizes"):
+        if settings.get(key, []) != sorted(settings.get(key, [])):
+            raise ConfigError(
+                f"{where}.{key}: {settings[key]} is not ascending; write {sorted(settings[key])}"
+            )
     if "range" in settings:
         _check_range(settings["range"], f"{where}.range")
     if settings["kind"] == "timing":
@@ -58,6 +67,18 @@ def check(settings: dict, methods: dict, where: str) -> None:
             f"{where}.picks: {settings['picks']} exceeds the {settings['side'] ** 2} lattice "
             "points; lower it or raise side"
         )
+
+
+def _check_titles(entries: dict, where: str) -> None:
+    """Figures and tables tell entries apart by their titles."""
+    names: dict[str, str] = {}
+    for name, entry in entries.items():
+        other = names.setdefault(entry["title"], name)
+        if other != name:
+            raise ConfigError(
+                f"{where}: {other!r} and {name!r} have the same title {entry['title']!r}; "
+                "give one of them another"
+            )
 
 
 def _check_generator(generator: dict, where: str) -> None:

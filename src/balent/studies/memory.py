@@ -11,7 +11,14 @@ import torch
 CLEAR = Path("/proc/self/clear_refs")
 STATUS = Path("/proc/self/status")
 RESET_PEAK = "5"
-LIBC = ctypes.CDLL(None)
+
+_peaks: list[float] = []
+"""MiB: this process's peaks at the times when a meter reset them."""
+
+
+def peak_before_resets() -> float:
+    """The most MiB that this process held before a meter last reset its peak; 0 if none did."""
+    return max(_peaks, default=0.0)
 
 
 class Meter:
@@ -25,18 +32,25 @@ class Meter:
         if device.startswith("cuda"):
             torch.cuda.reset_peak_memory_stats(device)
             self.before = float(torch.cuda.memory_allocated(device)) / 2**20
-        elif CLEAR.exists() and hasattr(LIBC, "malloc_trim"):
-            LIBC.malloc_trim(0)  # what is free goes back to the system, so that taking it counts
-            CLEAR.write_text(RESET_PEAK)
-            self.before = _status("VmRSS")
         else:
-            self.before = math.nan
+            self.before = _reset_peak()
 
     def mib(self) -> float:
         """MiB; NaN where it is not known."""
         if self.device.startswith("cuda"):
             return torch.cuda.max_memory_allocated(self.device) / 2**20 - self.before
         return math.nan if math.isnan(self.before) else _status("VmHWM") - self.before
+
+
+def _reset_peak() -> float:
+    """Let the system count this process's peak anew; what it holds now in MiB, or NaN."""
+    libc = ctypes.CDLL(None) if CLEAR.exists() else None
+    if libc is None or not hasattr(libc, "malloc_trim"):
+        return math.nan
+    libc.malloc_trim(0)  # what is free goes back to the system, so that taking it counts
+    _peaks.append(_status("VmHWM"))
+    CLEAR.write_text(RESET_PEAK)
+    return _status("VmRSS")
 
 
 def _status(key: str) -> float:

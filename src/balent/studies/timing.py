@@ -36,9 +36,9 @@ def run(
     draws, which depend a little on values.
 
     Returns the seconds ``sampling`` and ``choosing`` [M, L, J, R] and ``memory`` [M, L, J] (MiB
-    above what was there before, at the peak of both) for M methods, L numbers of classes, J cells
-    and R repeats; with ``methods`` [M], ``classes`` [L], ``points`` and ``sizes`` [J], and
-    ``n_pools``: so many cells vary the pool, the rest the batch.
+    above model and pool, at the higher peak of the two; predictions are held during both) for M
+    methods, L numbers of classes, J cells and R repeats; with ``methods`` [M], ``classes`` [L],
+    ``points`` and ``sizes`` [J], and ``n_pools``: so many cells vary the pool, the rest the batch.
     """
     cells = [(points, settings["size"]) for points in settings["pools"]]
     cells += [(settings["points"], size) for size in settings["sizes"]]
@@ -54,7 +54,7 @@ def run(
                 choosing[m, c, j], own_peak = _choose(
                     method, sampled, size, settings["repeats"], streams, device
                 )
-                memory[m, c, j] = max(peak, own_peak)
+                memory[m, c, j] = max(peak, _held(sampled) + own_peak)
     return {
         "sampling": sampling,
         "choosing": choosing,
@@ -110,6 +110,13 @@ def _choose(
         return registry.acquire(method["function"], predictions, size, context, method["options"])
 
     return _measured(once, repeats, device)[1:]
+
+
+def _held(predictions: Predictions) -> float:
+    """MiB of predictions: there already when choosing begins, so its own peak is above them."""
+    moments = predictions.moments
+    kept = [predictions.features, *(vars(moments).values() if moments else ())]
+    return sum(tensor.nbytes for tensor in kept if tensor is not None) / 2**20
 
 
 def _measured(work: Callable, repeats: int, device: str) -> tuple[Any, np.ndarray, float]:
