@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,10 @@ NO_ACCOUNTING = "profiles/slurm/no_accounting"
 PROFILE = ("--workflow-profile", "profiles/slurm", "--nocolor")
 CHAINS = [f"results/small/full_dropout/{method}/seed0/history.csv" for method in ("bald", "random")]
 """Chains of some seconds that need raw data only."""
+
+
+PATIENCE = 20
+"""Seconds until Ctrl-C is pressed again: Snakemake's threads sometimes swallow the first one."""
 
 
 @dataclass
@@ -62,10 +67,13 @@ class Run:
         return output
 
     def interrupt(self) -> None:
-        """As Ctrl-C; Snakemake must end by itself, with an error."""
-        self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=90)
-        assert self.process.returncode != 0
+        """As Ctrl-C, and again where that was lost: Snakemake must end by itself, with an error."""
+        for _ in range(3):
+            self.process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.communicate(timeout=PATIENCE)
+                break
+        assert self.process.returncode not in (0, None)
 
     def processes(self, script: str = "") -> list[int]:
         """Processes in the project's folder, all or those of one Python script."""
