@@ -25,6 +25,7 @@ from balent.studies import kinds as study_kinds
 # Snakemake reads what is nested in --config, such as seeds=[0,1], as text.
 update_config(config, retyped(workflow.config_settings.config))
 try:
+    read_yaml(BASE / "config.yaml")  # refuses a key that stands twice, which Snakemake does not
     S = resolve(config, read_yaml(BASE / "config.schema.yaml"))
 except BalentError as error:
     raise SystemExit(f"balent: {error}")
@@ -33,6 +34,8 @@ RUNTIME = S.runtime
 THREADS = RUNTIME["torch_threads"]
 GPU = int(RUNTIME["device"].startswith("cuda"))  # requested from a scheduler
 os.environ.update(job_environment(RUNTIME, BASE / "src"))
+if workflow.is_main_process:  # not in a job on a cluster's node, which inherits it
+    os.environ[sources.SNAPSHOT] = sources.snapshot(BASE / "src", BASE / "scripts")
 
 CHAIN = "{scale}/{scenario}/{method}/seed{seed}"
 HISTORY = [f"results/{CHAIN}/{name}" for name in ("history.csv", "picks.npz", "run.json")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from balent.data.fetch import fetch
 from balent.data.registry import mirror_folder
-from balent.errors import one_line_errors
+from balent.forkserver import run
 
 
 def main() -> None:
@@ -15,9 +15,8 @@ def main() -> None:
     parser.add_argument("--own", type=json.loads, help="a user's own data set, as JSON")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    with one_line_errors():
-        fetch(args.name, args.out, mirror=mirror_folder(None), user=args.own)
+    fetch(args.name, args.out, mirror=mirror_folder(None), user=args.own)
 
 
 if __name__ == "__main__":
-    main()
+    run(main, ahead=False)

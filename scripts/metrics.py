@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from balent.errors import one_line_errors
+from balent.forkserver import run
 
 
 def main() -> None:
@@ -14,11 +14,10 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True, help="results/SCALE")
     parser.add_argument("--out", type=Path, nargs=2, required=True, help="metrics, curves")
     args = parser.parse_args()
-    with one_line_errors():
-        from balent.provenance.metrics import write_metrics
+    from balent.provenance.metrics import write_metrics
 
-        write_metrics(args.items, args.seeds, args.results, *args.out)
+    write_metrics(args.items, args.seeds, args.results, *args.out)
 
 
 if __name__ == "__main__":
-    main()
+    run(main, ahead=False)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from balent.errors import one_line_errors
+from balent.forkserver import run
 
 
 def main() -> None:
@@ -13,11 +13,10 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--out", type=Path, required=True, help="outputs without suffix")
     args = parser.parse_args()
-    with one_line_errors():
-        from balent.reports.job import write_report
+    from balent.reports.job import write_report
 
-        write_report(args.name, args.context, args.results, args.out)
+    write_report(args.name, args.context, args.results, args.out)
 
 
 if __name__ == "__main__":
-    main()
+    run(main, ahead=False)

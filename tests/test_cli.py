@@ -107,3 +107,11 @@ def test_a_reader_that_is_gone_is_no_error():
     run.stdout.close()
     assert run.stderr.read() == b""
     assert run.wait() == 0
+
+
+def test_verifying_where_nothing_is_recorded_is_no_success(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(["verify"])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("balent: no records here: ")

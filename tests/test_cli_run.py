@@ -1,6 +1,7 @@
 """``balent run`` and ``balent status``: a chain without Snakemake, and how far chains are."""
 
 import csv
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 
 from balent.cli import main
 from balent.cli.check import laid_over
+from balent.devices import lock
 
 ROOT = Path(__file__).parents[1]
 TINY = {
@@ -115,3 +117,25 @@ def test_wrong_input_is_one_line(folder, capsys, arguments, message):
     assert message in error
     assert error.count("\n") == 1
     assert not Path("results").exists()
+
+
+def test_two_runs_never_share_a_folder(folder, capsys):
+    out = folder / "chain"
+    out.mkdir()
+    handle = lock(out / ".lock")
+    assert handle is not None
+    chain = ("--scenario", "full_dropout", "--method", "random", "--out", str(out))
+    with pytest.raises(SystemExit) as end:
+        main(["run", *chain])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith(f"balent: --out: another run works in {out}; ")
+    os.close(handle)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(folder, capsys):
+    (folder / "file").write_text("")
+    chain = ("--scenario", "full_dropout", "--method", "random", "--out", "file/chain")
+    with pytest.raises(SystemExit) as end:
+        main(["run", *chain])
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "balent: file/chain: Not a directory\n"

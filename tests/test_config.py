@@ -303,3 +303,20 @@ def test_a_file_that_is_not_yaml_is_one_line(tmp_path):
     path.write_text("- a")
     with pytest.raises(ConfigError, match="mapping"):
         read_yaml(path)
+
+
+def test_a_key_that_stands_twice_is_one_line(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("a: &first {seeds: [0]}\nb: {<<: *first, seeds: [1]}\nc: {<<: *first}\n")
+    assert read_yaml(path)["b"] == {"seeds": [1]}
+    path.write_text("seeds: [0]\nscale: small\nseeds: [5]\n")
+    with pytest.raises(ConfigError, match=r"key 'seeds' stands twice .* line 3") as error:
+        read_yaml(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_no_text_is_one_line(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="no text in UTF-8"):
+        read_yaml(path)

@@ -75,7 +75,7 @@ def test_a_process_waits_until_a_share_is_free_and_says_so_once(tmp_path, monkey
 
 def test_kill_nine_frees_the_share(tmp_path, hold):
     process, _ = hold(1, "a")
-    assert devices._lock(tmp_path / "a.0") is None
+    assert devices.lock(tmp_path / "a.0") is None
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert devices.acquire(["a"], 1, tmp_path).index == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from balent import sources
+from balent.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,3 +92,41 @@ def test_an_import_that_would_not_be_followed_is_refused(tmp_path):
     path.write_text("from . import other\n")
     with pytest.raises(ValueError, match=r"module.py:1: write imports of this package in full"):
         sources.imports(path)
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Two files in the place of the package, as a workflow found them."""
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text("1")
+    monkeypatch.setattr(sources, "PACKAGE", tmp_path)
+    monkeypatch.setenv(sources.SNAPSHOT, sources.snapshot(tmp_path))
+    return tmp_path
+
+
+def test_a_job_refuses_its_own_files_once_they_are_edited(package):
+    files = [package / "a.py", package / "b.py"]
+    sources.check_unchanged(files)
+    files[1].write_text("2")
+    sources.check_unchanged(files[:1])
+    with pytest.raises(ConfigError, match=r"b\.py: was edited since the workflow started"):
+        sources.check_unchanged(files)
+    files[1].write_text("1")
+    sources.check_unchanged(files)
+
+
+def test_a_job_refuses_new_files_of_the_package_and_takes_those_of_others(
+    package, tmp_path_factory
+):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "plug.py"
+    elsewhere.write_text("1")
+    sources.check_unchanged([elsewhere])
+    (package / "c.py").write_text("1")
+    with pytest.raises(ConfigError, match=r"c\.py"):
+        sources.check_unchanged([package / "c.py"])
+
+
+def test_outside_a_workflow_files_may_change(package, monkeypatch):
+    monkeypatch.delenv(sources.SNAPSHOT)
+    (package / "a.py").write_text("2")
+    sources.check_unchanged([package / "a.py"])

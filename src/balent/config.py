@@ -74,12 +74,28 @@ class Settings:
         return sorted(found)
 
 
+class UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping: the first would be lost in silence."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                problem = f"key {key.value!r} stands twice in one mapping"
+                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return node
+
+
 def read_yaml(path: str | Path) -> dict:
     """Read a YAML mapping; raises ConfigError in one line."""
     try:
-        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        value = yaml.load(Path(path).read_text(encoding="utf-8"), UniqueKeys)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; give the path of a config.yaml") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is no text in UTF-8; give the path of a config.yaml") from None
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{path}: is not valid YAML: {problem}") from None

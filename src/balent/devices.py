@@ -57,7 +57,7 @@ def acquire(
     while True:
         for share in range(shares):  # every device gets a first process before one gets a second
             for index, device in enumerate(devices):
-                handle = _lock(folder / f"{device}.{share}")
+                handle = lock(folder / f"{device}.{share}")
                 if handle is not None:
                     return Lease(index, handle)
         if not told:
@@ -66,7 +66,7 @@ def acquire(
         time.sleep(POLL)
 
 
-def _lock(path: Path) -> int | None:
+def lock(path: Path) -> int | None:
     """An open file that holds the lock, or None where another process holds it."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EACCES, EDQUOT, EFBIG, EISDIR, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
 
 
 class BalentError(Exception):
@@ -29,11 +30,23 @@ class MemoryBudgetError(BalentError):
     """The memory budget is below the smallest unit of work."""
 
 
+FILES = {EACCES, EDQUOT, EFBIG, EISDIR, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS}
+"""What a full disk, a folder that cannot be written or a wrong path makes the system say."""
+
+
 @contextmanager
 def one_line_errors(program: str = "balent") -> Iterator[None]:
-    """Turn a BalentError into one line on standard error and exit status 2."""
+    """Turn a BalentError, or what the system says of a file, into one line and exit status 2."""
     try:
         yield
     except BalentError as error:
         print(f"{program}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except (BrokenPipeError, InterruptedError):
+        raise
+    except OSError as error:
+        if error.errno not in FILES:
+            raise
+        where = error.filename2 or error.filename or "a file or standard output"
+        print(f"{program}: {where}: {error.strerror}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -74,12 +74,16 @@ def start() -> None:
     os.environ[ADDRESS] = path
 
 
-def run(main: Callable[[], None]) -> None:
-    """What a script does: ``main()`` in a fork of the server, else here; errors become one line."""
-    status = _handed_over()
+def run(main: Callable[[], None], ahead: bool = True) -> None:
+    """What a script does: ``main()`` in a fork of the server, else here; errors become one line.
+
+    ahead  whether the script uses what the server has imported; if not, it works here
+    """
+    status = _handed_over() if ahead else None
     if status is not None:
         raise SystemExit(status)
     with one_line_errors():
+        sources.check_unchanged(sources.closure(sys.argv[0]))
         main()
 
 

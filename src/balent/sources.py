@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
+import os
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from balent.errors import ConfigError
+
 PACKAGE = Path(__file__).resolve().parent
+
+SNAPSHOT = "BALENT_SOURCES"
+"""The environment variable in which a workflow tells its jobs the source files it started with."""
 
 
 def closure(*roots: str | Path) -> list[Path]:
@@ -48,6 +55,28 @@ def digest(paths: Iterable[str | Path]) -> str:
     for path in sorted(Path(path).resolve() for path in paths):
         total.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()
+
+
+def snapshot(*folders: str | Path) -> str:
+    """The digests of all source files in folders, for the environment variable SNAPSHOT."""
+    files = (file for folder in folders for file in Path(folder).resolve().rglob("*.py"))
+    return json.dumps({str(file): digest([file])[:16] for file in sorted(files)})
+
+
+def check_unchanged(paths: Iterable[str | Path]) -> None:
+    """Refuse files that were edited since the workflow started: its records name the earlier ones.
+
+    Files that the snapshot does not hold are new, or another package's, whose record is their
+    digest. Does nothing outside a workflow. Raises ConfigError.
+    """
+    started = json.loads(os.environ.get(SNAPSHOT, "{}"))
+    for path in sorted(Path(path).resolve() for path in paths):
+        known = started.get(str(path))
+        if (started and ours(path) and known is None) or known not in (None, digest([path])[:16]):
+            raise ConfigError(
+                f"{path}: was edited since the workflow started, so this job would not run what is "
+                "recorded of it; start the workflow again"
+            )
 
 
 @cache

@@ -144,6 +144,24 @@ def test_jobs_run_in_forks_of_a_process_that_has_imported(built, project):
     assert log.splitlines()[:2] == ["imported False", "imported True"]
 
 
+def test_a_job_does_not_run_code_that_was_edited_since_the_start(built, project):
+    """Its record would name the code of the start; put back, nothing would tell."""
+    shutil.copytree(built.root / "data", project.root / "data", dirs_exist_ok=True)
+    target = "results/small/full_dropout/bald/seed0/history.csv"
+    edit = """
+if workflow.is_main_process:
+    with open("src/balent/acquisition/uncertainty.py", "a") as file:
+        file.write("# edited")
+
+"""
+    rules = project.root / "rules/rounds.smk"  # read after the snapshot, before the first job
+    rules.write_text(edit + rules.read_text())
+    failed = project.snakemake(target)
+    assert failed.returncode != 0
+    assert "uncertainty.py: was edited since the workflow started" in failed.stderr
+    assert not (project.root / target).exists()
+
+
 def test_kill_nine_three_times(built, project):
     shutil.copytree(built.root / "data", project.root / "data", dirs_exist_ok=True)
     target, killed = "reports/table1.csv", 0

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from balent.cli.check import CONFIG, read_config, schema_file
 from balent.config import Settings, read_yaml, resolve
 from balent.config_checks import one_of
+from balent.devices import lock
 from balent.environment import job_variables
 from balent.errors import ConfigError, DataError
 from balent.layout import chain_data, chain_encoder, raw
@@ -49,9 +52,23 @@ def run_chain(args: argparse.Namespace) -> None:
     os.environ.update(job_variables(settings.runtime))
     from balent.loop.jobs import Job, block  # after the environment: torch reads it
 
-    job = Job.start(chain.to_json(), data, encoder)
-    out = tuple(str(args.out / name) for name in ("history.csv", "picks.npz", "run.json"))
-    block(job, len(chain.sizes), str(args.out / "journal"), None, out)  # type: ignore[arg-type]
+    with alone_in(args.out):
+        job = Job.start(chain.to_json(), data, encoder)
+        out = tuple(str(args.out / name) for name in ("history.csv", "picks.npz", "run.json"))
+        block(job, len(chain.sizes), str(args.out / "journal"), None, out)  # type: ignore[arg-type]
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder and keep other runs out of it; DataError where another one is at work."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = lock(folder / ".lock")
+    if handle is None:
+        raise DataError(f"--out: another run works in {folder}; wait, or name another folder")
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def check_folder(out: Path, chain: Chain) -> None:

@@ -70,6 +70,7 @@ class Job:
         method = catalog.find(parsed.function).path
         foreign = [] if sources.ours(method) else sources.plugin(method)
         files = sources.closure(__file__, method) + foreign
+        sources.check_unchanged(files)
         code = sources.digest(files)
         inputs = {str(path): sha256_file(path) for path in (data, encoder) if path}
         return cls(problem, code, inputs)

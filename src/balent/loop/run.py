@@ -38,20 +38,21 @@ def run_rounds(
     records += found
     state = found_state if found and found_state is not None else state
     bar = tqdm(
-        range(len(records), last),
         initial=len(records),
         total=last,
         desc=problem.chain.name,
         unit="round",
         mininterval=0.5 if sys.stderr.isatty() else 30.0,  # a log file gets few lines
     )
-    for round in bar:
-        labelled = labelled_set(problem.initial, records)
-        record, model = run_round(problem, round, labelled, state)
-        state = model.state_dict()
-        journal.append(labelled, record, model.state_dict)
-        records.append(record)
-        bar.set_postfix(accuracy=f"{record.metrics.accuracy:.3f}")
+    with bar:
+        for round in range(len(records), last):
+            labelled = labelled_set(problem.initial, records)
+            record, model = run_round(problem, round, labelled, state)
+            state = model.state_dict()
+            journal.append(labelled, record, model.state_dict)
+            records.append(record)
+            bar.set_postfix(accuracy=f"{record.metrics.accuracy:.3f}", refresh=False)
+            bar.update()
     return records, state or {}
 
 

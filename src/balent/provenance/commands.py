@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from balent.errors import DataError
 from balent.provenance.describe import describe
 from balent.provenance.pull import pull
 from balent.provenance.verify import verify
@@ -31,6 +32,10 @@ def print_provenance(args: argparse.Namespace) -> None:
 def print_verdict(args: argparse.Namespace) -> None:
     """Print what differs; exit status 1 if anything does."""
     verdict = verify()
+    if not verdict.here + verdict.absent:
+        raise DataError(
+            "no records here: run this in a project's folder, after a run of the workflow or a pull"
+        )
     for problem in verdict.problems:
         print(problem)
     print(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from balent import sources
 from balent.reports.context import ReportContext
 from balent.reports.histories import load_histories
 from balent.reports.kinds import KINDS
@@ -24,6 +25,7 @@ def write_report(name: str, description: str, results: Path, stem: Path) -> None
     context = ReportContext(**{**fields, "seeds": tuple(fields["seeds"])})
     item = context.items[name]
     kind = KINDS[item["kind"]]
+    sources.check_unchanged(sources.closure(kind.source))
     if kind.reads == "histories":
         context = replace(context, histories=load_histories(chains(context, [item], results)))
     elif kind.reads == "study":

@@ -61,7 +61,7 @@ def _lines(
     for name, title in zip(item["methods"], titles(context, item["methods"]), strict=True):
         seconds = total(data)[position(data["methods"], name), c, cells]  # [J, R]
         sizes, median = data[key][cells], np.median(seconds, axis=1)
-        label = f"{title}, e = {exponent(sizes, median):.2f}"
+        label = f"{title}, e = {exponent(sizes, median):z.2f}"
         style = look(name)
         panel.plot(sizes, median, label=label, **style.arguments())
         band = (seconds.min(axis=1), seconds.max(axis=1))

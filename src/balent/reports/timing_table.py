@@ -24,14 +24,14 @@ def table(item: dict, context: ReportContext) -> pd.DataFrame:
 
     ``seconds`` of sampling and choosing, ``choosing_seconds`` and ``memory_mib`` are those of the
     largest pool; the exponents are those of the least-squares line of log seconds over log points
-    and, of all and of choosing alone, over log batch size; ``paper_seconds``
-    are the item's for the method and the number of classes, at sizes and on a machine of their own.
+    and, of all and of choosing alone, over log batch size; ``paper_seconds`` are the item's for the
+    method and the number of classes, on a machine of their own, and at paper scale alone.
     """
     data = result(item, context)
     pools = slice(None, int(data["n_pools"]))
     batches = slice(int(data["n_pools"]), None)
     largest = int(np.argmax(data["points"][pools]))
-    paper, rows = item.get("paper_seconds", {}), []
+    paper, rows = item.get("paper_seconds", {}) if context.scale == "paper" else {}, []
     for name in item["methods"]:
         m, method = position(data["methods"], name), context.methods[name]
         for c, classes in enumerate(data["classes"].tolist()):

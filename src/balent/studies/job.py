@@ -28,6 +28,8 @@ def run_study(description: str, result: str | Path, record: str | Path) -> None:
     """
     study = json.loads(description)
     settings, methods, threads = study["settings"], study["methods"], study["torch_threads"]
+    files = code_files(settings["kind"], methods)
+    sources.check_unchanged(files)
     run, device = kinds.load(settings["kind"]), "cpu"
     if settings["kind"] in kinds.TIMED:
         device = runtime.start(threads)
@@ -37,8 +39,7 @@ def run_study(description: str, result: str | Path, record: str | Path) -> None:
     arrays = run(settings, methods, Streams(settings["seed"]))
     seconds = time.perf_counter() - start
     save_npz(result, **arrays)
-    code = sources.digest(code_files(settings["kind"], methods))
-    about = runtime.describe(device, code)
+    about = runtime.describe(device, sources.digest(files))
     about["peak_memory_mib"] = max(about["peak_memory_mib"], round(peak_before_resets()))
     write_json(record, {"study": study, "seconds": round(seconds, 4), **about})
 
