@@ -5,7 +5,8 @@
 The jobs are those of the configured reports; their seconds are the forecasts of balent.resources.
 The speed of a GPU behind them (balent.forecast.GPU) is assumed, as START and REPORT are. A GPU runs
 one job at a time; data, weights and reports take none. Whenever a GPU is free, the ready job with
-the longest path after it starts. Studies are left out: they need no chain, and no GPU.
+the longest path after it starts. Studies are left out: no chain waits for them, and of them only
+that of acquisition times takes a GPU, for as long as it measures.
 """
 
 import argparse

@@ -17,10 +17,10 @@ CONFIG = read_yaml(ROOT / "config.yaml")
 SCHEMA = read_yaml(ROOT / "config.schema.yaml")
 
 
-def changed(path: str, value: object) -> dict:
+def changed(path: str, value: object, separator: str = "/") -> dict:
     """The project's configuration with one value replaced or added."""
     config = deepcopy(CONFIG)
-    *parents, last = path.split("/")
+    *parents, last = path.split(separator)
     node = config
     for key in parents:
         node = node.setdefault(key, {})

@@ -2,29 +2,20 @@
 
 import subprocess
 import sys
-from copy import deepcopy
-from pathlib import Path
 
 import pytest
+import test_config
 
-from balent.config import read_yaml, resolve
+from balent.config import resolve
 from balent.errors import ConfigError
 from balent.studies import kinds
 
-ROOT = Path(__file__).parents[2]
-CONFIG = read_yaml(ROOT / "config.yaml")
-SCHEMA = read_yaml(ROOT / "config.schema.yaml")
+CONFIG, SCHEMA = test_config.CONFIG, test_config.SCHEMA
 
 
 def changed(path: str, value: object) -> dict:
-    """The project's configuration with one value replaced or added."""
-    config = deepcopy(CONFIG)
-    *parents, last = path.split("|")
-    node = config
-    for key in parents:
-        node = node.setdefault(key, {})
-    node[last] = value
-    return config
+    """As test_config.changed; names of report items hold a slash."""
+    return test_config.changed(path, value, separator="|")
 
 
 def refused(path: str, value: object) -> str:
