@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from balent.budget import label_counts, rounds
 from balent.config import Settings, read_yaml, resolve
+from balent.layout import feature_set
 from balent.resources import Jobs
 
 START = 5.0
@@ -44,12 +45,12 @@ def jobs_of(settings: Settings) -> list[Job]:
     needs = Jobs(settings)
     chains = settings.chains()
     scenarios = {scenario: settings.scenarios[scenario] for scenario, _, _ in chains}
-    sets = {name for s in scenarios.values() for name in feature_sets(s)}
+    sets = {feature_set(s) for s in scenarios.values()}
     found = [
         Job(f"data/{name}", START + needs.data(name).seconds, device=False)
         for name in sorted({s["data"] for s in scenarios.values()})
     ]
-    for name in sorted(sets):
+    for name in sorted(filter(None, sets)):
         data = f"data/{settings.features[name]['data']}"
         found.append(Job(f"{name}/encoder", START + needs.simclr(name).seconds, (data,)))
         found.append(
@@ -68,11 +69,6 @@ def jobs_of(settings: Settings) -> list[Job]:
     return found
 
 
-def feature_sets(scenario: dict) -> set[str]:
-    """The feature set that a scenario's networks see or whose encoder they start from."""
-    return {scenario.get("features"), scenario["model"].get("encoder", {}).get("features")} - {None}
-
-
 def imagenet(scenario: dict) -> bool:
     return scenario["model"].get("encoder", {}).get("pretrained") == "imagenet"
 
@@ -84,8 +80,9 @@ def chain_jobs(
     chosen, chain = settings.scenarios[scenario], f"{scenario}/{method}/{seed}"
     count = rounds(chosen["acquisition"])
     part = "features" if "features" in chosen else "encoder"
-    before = tuple(f"{name}/{part}" for name in feature_sets(chosen))
-    before += (f"data/{chosen['data']}",)
+    before = (f"data/{chosen['data']}",)
+    if (features := feature_set(chosen)) is not None:
+        before += (f"{features}/{part}",)
     before += (f"weights/{chosen['model']['encoder']['name']}",) if imagenet(chosen) else ()
     if settings.granularity(scenario) == "blocks":
         size = settings.runtime["rounds_per_job"]

@@ -61,10 +61,7 @@ def code(*paths):
 
 def method_code(w):
     """As ``code``, of the chain's acquisition function, which another package may provide."""
-    path = catalog.find(S.methods[w.method]["function"]).path
-    if sources.ours(path):
-        return code(path)
-    return [f"{path.name} {sources.digest(sources.plugin(path))}"]
+    return grouped_digests(tuple(catalog.find(S.methods[w.method]["function"]).source_files()))
 
 
 def upstream(w):
@@ -72,7 +69,7 @@ def upstream(w):
 
     A chain whose features were never pulled is stale all the same when they would come out anew.
     """
-    features = feature_set(S.scenarios[w.scenario])
+    features = layout.feature_set(S.scenarios[w.scenario])
     if features is None:
         return []
     return [
@@ -85,7 +82,9 @@ def upstream(w):
 def grouped_digests(paths):
     folders = {}
     for path in paths:
-        folders.setdefault(path.parent.relative_to(BASE), []).append(path)
+        ours = path.is_relative_to(BASE)
+        folder = path.parent.relative_to(BASE) if ours else path.parent.name
+        folders.setdefault(str(folder), []).append(path)
     return [f"{folder} {sources.digest(files)[:16]}" for folder, files in sorted(folders.items())]
 
 
@@ -265,10 +264,11 @@ def study_json(name):
 
 def study_code(name):
     """As ``code``, of a study's kind and of its acquisition functions."""
-    paths = {catalog.find(m["function"]).path for m in study_methods(name).values()}
-    ours = sorted(filter(sources.ours, paths))
-    plugins = [f"{p.name} {sources.digest(sources.plugin(p))}" for p in sorted(paths - {*ours})]
-    return code("scripts/study.py", study_kinds.source(S.studies[name]["kind"]), *ours) + plugins
+    kind = study_kinds.source(S.studies[name]["kind"])
+    functions = {method["function"] for method in study_methods(name).values()}
+    of_methods = {file for f in functions for file in catalog.find(f).source_files()}
+    script = sources.closure(BASE / "scripts/study.py", kind)
+    return grouped_digests(tuple(sorted({*script, *of_methods})))
 
 
 def report_outputs(items=S.reports):
@@ -285,7 +285,7 @@ def report_context(name):
     studies = {i["study"] for i in items.values() if "study" in i}
     methods.update(m for study in studies for m in S.studies[study]["methods"])
     pick = lambda table, names: {key: table[key] for key in table if key in names}
-    used = {feature_set(settings) for settings in pick(S.scenarios, scenarios).values()}
+    used = {layout.feature_set(settings) for settings in pick(S.scenarios, scenarios).values()}
     return json.dumps(
         {
             "scale": S.scale,
@@ -301,15 +301,10 @@ def report_context(name):
     )
 
 
-def feature_set(settings):
-    """The features that a scenario's networks see, or whose encoder they start from; or None."""
-    return settings.get("features") or settings["model"].get("encoder", {}).get("features")
-
-
 def report_probes():
     """The linear probe of every feature set that the reports' scenarios use."""
     shown = {s for item in S.reports.values() for s in item.get("scenarios", ())}
-    sets = {feature_set(S.scenarios[s]) for s in shown if s in S.scenarios} - {None}
+    sets = {layout.feature_set(S.scenarios[s]) for s in shown if s in S.scenarios} - {None}
     return {name: f"data/features/{S.scale}/{name}/probe.json" for name in sorted(sets)}
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from balent.config import Settings
 
 
@@ -30,3 +33,10 @@ def chain_encoder(settings: Settings, scenario: str) -> str | None:
     if source == "simclr":
         return features(settings.scale, encoder["features"], "encoder.safetensors")
     return f"data/raw/weights/{encoder['name']}.safetensors" if source == "imagenet" else None
+
+
+def feature_set(settings: Mapping[str, Any]) -> str | None:
+    """The feature set that a scenario uses: as its inputs, or as the start of its backbone."""
+    encoder = settings["model"].get("encoder", {})
+    start = encoder.get("features") if encoder.get("pretrained") == "simclr" else None
+    return settings.get("features") or start

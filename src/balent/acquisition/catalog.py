@@ -15,6 +15,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
+from balent import sources
 from balent.acquisition.base import Spec
 from balent.acquisition.options import check_value
 from balent.errors import MethodError
@@ -44,6 +45,10 @@ class Entry:
             if options.get(option, self.options[option]) != self.options[option]
         )
         return tuple(dict.fromkeys((*self.spec.needs, *added)))
+
+    def source_files(self) -> list[Path]:
+        """What its scores depend on: its import closure, or the whole package of a plug-in."""
+        return sources.closure(self.path) if sources.ours(self.path) else sources.plugin(self.path)
 
 
 @cache

@@ -67,9 +67,7 @@ class Job:
         place = runtime.start(parsed.torch_threads)
         budget = runtime.memory_budget()
         problem = load_problem(parsed, data, encoder, device=place, memory_budget=budget)
-        method = catalog.find(parsed.function).path
-        foreign = [] if sources.ours(method) else sources.plugin(method)
-        files = sources.closure(__file__, method) + foreign
+        files = {*sources.closure(__file__), *catalog.find(parsed.function).source_files()}
         sources.check_unchanged(files)
         code = sources.digest(files)
         inputs = {str(path): sha256_file(path) for path in (data, encoder) if path}

@@ -16,9 +16,10 @@ import pandas as pd
 
 from balent.errors import ConfigError
 from balent.files import write_text
+from balent.layout import feature_set
 from balent.reports import reference
 from balent.reports.accuracy_grids import grids, notes, paper_note
-from balent.reports.context import UNDEFINED, ReportContext, feature_set, output
+from balent.reports.context import UNDEFINED, ReportContext, output
 from balent.reports.histories import chain
 from balent.reports.kinds import BASELINE
 from balent.reports.statistics import Summary, paired_difference, summarise, welch_verdict

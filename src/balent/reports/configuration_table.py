@@ -9,7 +9,8 @@ import pandas as pd
 
 from balent.data.registry import DATASETS
 from balent.files import write_text
-from balent.reports.context import UNDEFINED, ReportContext, data_title, feature_set, output
+from balent.layout import feature_set
+from balent.reports.context import UNDEFINED, ReportContext, data_title, output
 
 ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "narrow_resnet": "Narrow ResNet"}
 PAPER_COLUMNS = (

@@ -61,13 +61,6 @@ class ReportContext:
         return str(low) if low == high else f"{low}–{high}"
 
 
-def feature_set(settings: dict) -> str | None:
-    """The feature set that a scenario uses: as its inputs, or as the start of its backbone."""
-    encoder = settings["model"].get("encoder", {})
-    start = encoder.get("features") if encoder.get("pretrained") == "simclr" else None
-    return settings.get("features") or start
-
-
 def data_title(name: str, copies: int = 1) -> str:
     """The printed name of a data set (a user's own goes by its own name): ``3×CIFAR-100``."""
     title = DATASETS[name].title if name in DATASETS else name

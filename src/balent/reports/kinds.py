@@ -43,6 +43,17 @@ class Kind:
         return getattr(import_module(module), name)
 
 
+FIGURE = (".pdf", ".svg", ".png")
+
+
+def _study(
+    module: str, suffixes: tuple[str, ...], study: str, *keys: str, optional: tuple[str, ...] = ()
+) -> Kind:
+    """A kind whose items show a study of one kind."""
+    function = f"balent.reports.{module}:write"
+    return Kind(function, suffixes, "study", ("study", *keys), optional, study)
+
+
 KINDS = {
     "accuracy_table": Kind(
         "balent.reports.accuracy_table:write",
@@ -53,7 +64,7 @@ KINDS = {
     ),
     "curves": Kind(
         "balent.reports.curves:write",
-        (".pdf", ".svg", ".png"),
+        FIGURE,
         "histories",
         keys=("scenarios", "methods", "metric"),
     ),
@@ -69,71 +80,18 @@ KINDS = {
         "configuration",
         keys=("scenarios",),
     ),
-    "agreement": Kind(
-        "balent.reports.agreement:write",
-        (".pdf", ".svg", ".png", ".csv"),
-        "study",
-        keys=("study", "pairs"),
-        study="agreement",
+    "agreement": _study("agreement", (*FIGURE, ".csv"), "agreement", "pairs"),
+    "agreement_pairs": _study("agreement_pairs", FIGURE, "agreement", "methods"),
+    "agreement_values": _study(
+        "agreement_values", (*FIGURE, ".csv"), "agreement", "pairs", optional=("paper_rmse",)
     ),
-    "agreement_pairs": Kind(
-        "balent.reports.agreement_pairs:write",
-        (".pdf", ".svg", ".png"),
-        "study",
-        keys=("study", "methods"),
-        study="agreement",
-    ),
-    "agreement_values": Kind(
-        "balent.reports.agreement_values:write",
-        (".pdf", ".svg", ".png", ".csv"),
-        "study",
-        keys=("study", "pairs"),
-        optional=("paper_rmse",),
-        study="agreement",
-    ),
-    "agreement_table": Kind(
-        "balent.reports.agreement_table:write",
-        (".csv",),
-        "study",
-        keys=("study", "pairs"),
-        study="agreement",
-    ),
-    "selection": Kind(
-        "balent.reports.selection:write",
-        (".pdf", ".svg", ".png"),
-        "study",
-        keys=("study", "methods", "sizes"),
-        study="toy",
-    ),
-    "region": Kind(
-        "balent.reports.region:write",
-        (".pdf", ".svg", ".png"),
-        "study",
-        keys=("study", "methods", "sizes"),
-        study="toy",
-    ),
-    "surface": Kind(
-        "balent.reports.surface:write",
-        (".pdf", ".svg", ".png"),
-        "study",
-        keys=("study", "methods"),
-        optional=("levels",),
-        study="surface",
-    ),
-    "timing": Kind(
-        "balent.reports.timing:write",
-        (".pdf", ".svg", ".png"),
-        "study",
-        keys=("study", "methods"),
-        study="timing",
-    ),
-    "timing_table": Kind(
-        "balent.reports.timing_table:write",
-        (".csv",),
-        "study",
-        keys=("study", "methods"),
-        optional=("paper_seconds",),
-        study="timing",
+    "agreement_table": _study("agreement_table", (".csv",), "agreement", "pairs"),
+    "selection": _study("selection", FIGURE, "toy", "methods", "sizes"),
+    "region": _study("region", FIGURE, "toy", "methods", "sizes"),
+    "surface": _study("surface", FIGURE, "surface", "methods", optional=("levels",)),
+    "timing": _study("timing", FIGURE, "timing", "methods"),
+    "timing_table": _study(
+        "timing_table", (".csv",), "timing", "methods", optional=("paper_seconds",)
     ),
     "index": Kind("balent.reports.index:write", (".html",), "reports"),
 }

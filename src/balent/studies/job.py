@@ -46,7 +46,6 @@ def run_study(description: str, result: str | Path, record: str | Path) -> None:
 
 def code_files(kind: str, methods: dict[str, dict]) -> list[Path]:
     """The source files that a study runs: its kind's, and those of its acquisition functions."""
-    paths = [catalog.find(method["function"]).path for method in methods.values()]
-    foreign = {file for path in paths if not sources.ours(path) for file in sources.plugin(path)}
-    ours = [path for path in paths if sources.ours(path)]
-    return sorted({*sources.closure(__file__, kinds.source(kind), *ours), *foreign})
+    functions = {method["function"] for method in methods.values()}
+    of_methods = {file for name in functions for file in catalog.find(name).source_files()}
+    return sorted({*sources.closure(__file__, kinds.source(kind)), *of_methods})
