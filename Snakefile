@@ -21,7 +21,17 @@ include: "rules/provenance.smk"
 rule all:
     default_target: True
     input:
-        report_outputs(),
+        report_outputs(kinds.of_target(S.reports)),
+
+
+rule extra:
+    input:
+        report_outputs(kinds.of_target(S.reports, extra=True)),
+
+
+rule tables:
+    input:
+        [path for path in report_outputs(kinds.of_target(S.reports)) if kinds.is_table(path)],
 
 
 rule results:
@@ -33,6 +43,8 @@ rule results:
 onstart:
     if workflow.local_exec:
         forkserver.start()
+    else:
+        slurm.replace_idle_sacct(BASE / "profiles/slurm/no_accounting")
     store.begin(versions.facts(BASE, S))
 
 

@@ -15,7 +15,7 @@ import torch
 
 from balent.data.inputs import Inputs
 from balent.models.build import build_model
-from balent.posterior.mc_dropout import mc_predict
+from balent.posterior.sampler import mc_predict
 from balent.streams import Streams
 
 HEAD = {"family": "head", "hidden": 2048, "dropout": 0.2, "last_bias": False}

@@ -21,7 +21,7 @@ from torch.nn import functional
 from balent.models.base import BayesianModel
 from balent.models.build import build_model
 from balent.models.cnn import CNN
-from balent.posterior.mc_dropout import TILE, mc_predict
+from balent.posterior.sampler import TILE, mc_predict
 from balent.streams import Streams
 
 HEAD = {"family": "head", "hidden": 2048, "dropout": 0.2, "last_bias": False}

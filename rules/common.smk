@@ -5,12 +5,13 @@ import sys
 from functools import cache
 from pathlib import Path
 from shlex import quote
+from types import SimpleNamespace
 
 from snakemake.utils import update_config
 
 BASE = Path(workflow.basedir).resolve()
 sys.path.insert(0, str(BASE / "src"))
-from balent import forkserver, layout, sources
+from balent import finished, forkserver, layout, slurm, sources
 from balent.acquisition import catalog
 from balent.budget import rounds
 from balent.config import read_yaml, resolve, retyped
@@ -18,9 +19,10 @@ from balent.environment import job_environment
 from balent.errors import BalentError
 from balent.files import tree_digest
 from balent.loop.chain import Chain
-from balent.reports import kinds
+from balent.reports import kinds, sections
 from balent.resources import Jobs
 from balent.studies import kinds as study_kinds
+from balent.studies import scenario as study_scenario
 
 # Snakemake reads what is nested in --config, such as seeds=[0,1], as text.
 update_config(config, retyped(workflow.config_settings.config))
@@ -115,8 +117,8 @@ def scenarios_by(granularity):
 
 
 def all_histories():
-    """The histories that the configured reports read."""
-    return item_histories(*S.reports.values())
+    """The histories that the reports of target ``all`` read."""
+    return item_histories(*kinds.of_target(S.reports).values())
 
 
 def item_histories(*items):
@@ -234,7 +236,7 @@ def step_params(script, **more):
     )
 
 
-def study_results(items=S.reports.values()):
+def study_results(items=kinds.of_target(S.reports).values()):
     """The results of the studies that report items show."""
     shown = sorted({item["study"] for item in items if "study" in item})
     return [f"results/{S.scale}/studies/{name}.npz" for name in shown]
@@ -242,7 +244,22 @@ def study_results(items=S.reports.values()):
 
 def study_methods(name):
     """{function, options} of every method of a study: titles determine no result."""
-    return {m: without(S.methods[m], "title") for m in S.studies[name]["methods"]}
+    return {m: without(S.methods[m], "title") for m in S.studies[name].get("methods", ())}
+
+
+def study_files(name):
+    """The files of the scenario whose network a study trains: data or features, and an encoder."""
+    scenario = S.studies[name].get("scenario")
+    if scenario is None:
+        return {}
+    encoder = layout.chain_encoder(S, scenario)
+    return {"data": layout.chain_data(S, scenario)} | ({"encoder": encoder} if encoder else {})
+
+
+def study_upstream(name):
+    """As ``upstream``, of the scenario whose network a study trains."""
+    scenario = S.studies[name].get("scenario")
+    return upstream(SimpleNamespace(scenario=scenario)) if scenario else []
 
 
 def study_json(name):
@@ -256,6 +273,8 @@ def study_json(name):
         settings["generators"] = untitled
     timed = settings["kind"] in study_kinds.TIMED
     about = {key: RUNTIME[key] for key in ("device", "memory_budget_mib") if timed}
+    if settings["kind"] in study_kinds.TRAINED:
+        about["chain"] = json.loads(study_scenario.chain(S, name).to_json())
     return json.dumps(
         {"name": name, "settings": settings, "methods": study_methods(name)}
         | {"torch_threads": THREADS, **about}
@@ -271,19 +290,41 @@ def study_code(name):
     return grouped_digests(tuple(sorted({*script, *of_methods})))
 
 
-def report_outputs(items=S.reports):
+def report_outputs(items):
     return [path for name, item in items.items() for path in kinds.outputs(name, item)]
+
+
+def report_files(name):
+    """The outputs of an item; its figure or table is shown by ``snakemake --report``, too."""
+    item, caption = S.reports[name], Path("reports/captions", f"{name}.rst")
+    category, subcategory = sections.place(item)
+    about = dict(category=category, subcategory=subcategory, labels={"item": item["title"]})
+    if caption.exists():
+        about["caption"] = f"../{caption}"
+    files = kinds.outputs(name, item)
+    chosen = kinds.shown(item)
+    return [report(file, **about) if file.endswith(chosen) else file for file in files]
+
+
+def same_target(name):
+    """The items that are made with an item: those of ``all``, or those of ``extra``."""
+    return kinds.of_target(S.reports, name.startswith(kinds.EXTRA))
 
 
 def report_context(name):
     """What an item shows, as JSON: only that, so that other items' changes do not re-run it."""
-    item = S.reports[name]
-    whole = item["kind"] == "index"
-    items = S.reports if whole else {name: item}
+    item, fields = S.reports[name], {}
+    items = {name: without(item, "section")}  # which determines no output of its own
+    if item["kind"] == "index":
+        items = same_target(name)
+        fields = {"probes": report_probes(items)}
+    if item["kind"] == "reproduction":
+        items = kinds.stated(S.reports) | items
+        fields = report_finished(items)
     scenarios = {s for i in items.values() for s in i.get("scenarios", ())}
     methods = {m for i in items.values() for m in i.get("methods", ())}
     studies = {i["study"] for i in items.values() if "study" in i}
-    methods.update(m for study in studies for m in S.studies[study]["methods"])
+    methods.update(m for study in studies for m in S.studies[study].get("methods", ()))
     pick = lambda table, names: {key: table[key] for key in table if key in names}
     used = {layout.feature_set(settings) for settings in pick(S.scenarios, scenarios).values()}
     return json.dumps(
@@ -296,14 +337,33 @@ def report_context(name):
             "seeds": S.seeds,
             "features": pick(S.features, used),
             "items": items,
-            "probes": report_probes() if whole else {},
+            **fields,
         }
     )
 
 
-def report_probes():
-    """The linear probe of every feature set that the reports' scenarios use."""
-    shown = {s for item in S.reports.values() for s in item.get("scenarios", ())}
+def report_finished(items):
+    """What is finished of what items show, without a wish for more; at paper scale alone."""
+    if S.scale != "paper":
+        return {}
+    chains = sorted(finished.chains(S, S.chains(items.values())))
+    studies = {item["study"] for item in items.values() if "study" in item}
+    studies = sorted(n for n in studies if finished.study_seconds(S, n) is not None)
+    seeds = {}
+    for scenario, method, seed in chains:
+        seeds.setdefault(f"{scenario}/{method}", []).append(seed)
+    records = [finished.chain_record(S.scale, *chain) for chain in chains]
+    records += [finished.study_record(S.scale, name) for name in studies]
+    return {
+        "finished": seeds,
+        "finished_studies": studies,
+        "records": sources.digest(records),
+    }
+
+
+def report_probes(items=kinds.of_target(S.reports)):
+    """The linear probe of every feature set that the items' scenarios use."""
+    shown = {s for item in items.values() for s in item.get("scenarios", ())}
     sets = {layout.feature_set(S.scenarios[s]) for s in shown if s in S.scenarios} - {None}
     return {name: f"data/features/{S.scale}/{name}/probe.json" for name in sorted(sets)}
 
@@ -312,10 +372,22 @@ def report_inputs(name):
     """Histories and reference table of an item; for the index the other items and run records."""
     item = S.reports[name]
     if item["kind"] == "index":
-        others = {n: i for n, i in S.reports.items() if i["kind"] != "index"}
-        runs = [path.replace("history.csv", "run.json") for path in all_histories()]
+        others = {n: i for n, i in same_target(name).items() if i["kind"] != "index"}
+        histories = item_histories(*others.values())
+        runs = [path.replace("history.csv", "run.json") for path in histories]
         captions = [f"reports/captions/{n}.rst" for n in others]
         found = [c for c in captions if Path(c).exists()]
-        return report_outputs(others) + found + runs + list(report_probes().values())
+        return report_outputs(others) + found + runs + list(report_probes(others).values())
+    if item["kind"] == "reproduction":
+        return [f"data/reference/{table}.csv" for table in kinds.REFERENCE_TABLES]
     reference = [f"data/reference/{item['reference']['table']}.csv"] if "reference" in item else []
-    return item_histories(item) + study_results([item]) + reference
+    return item_histories(item) + pool_files(item) + study_results([item]) + reference
+
+
+def pool_files(item):
+    """Picks and data sets of an item that reads picks."""
+    if kinds.KINDS[item["kind"]].reads != "picks":
+        return []
+    shown = {S.scenarios[name]["data"] for name in item["scenarios"] if name in S.scenarios}
+    picks = [path.replace("history.csv", "picks.npz") for path in item_histories(item)]
+    return picks + [layout.raw(name) for name in sorted(shown)]

@@ -26,8 +26,9 @@ rule metrics:
                 {
                     "scenarios": [name for name in item["scenarios"] if name in S.scenarios],
                     "methods": item["methods"],
+                    "not_run": item.get("not_run", {}),
                 }
-                for item in S.reports.values()
+                for item in kinds.of_target(S.reports).values()
                 if {"scenarios", "methods"} <= set(item)
             ]
         ),

@@ -7,7 +7,7 @@ for report_name, report_item in S.reports.items():
         input:
             data=report_inputs(report_name),
         output:
-            kinds.outputs(report_name, report_item),
+            report_files(report_name),
         log:
             f"logs/{S.scale}/reports/{report_name}.log",
         localrule: True

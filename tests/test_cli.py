@@ -38,7 +38,7 @@ def test_the_shipped_configuration_is_checked_at_all_scales(folder, capsys):
     assert lines[0] == "config.yaml: valid; scale small, seeds [0, 1, 2]"
     begin = {line.partition(":")[0]: line for line in lines}
     assert {"small", "cpu", "paper", "methods", "reports"} <= set(begin)
-    assert begin["cpu"].endswith("not defined pretrained_backbone, augmented_backbone")
+    assert "not defined pretrained_backbone, augmented_backbone" in begin["cpu"]
     assert "simclr32" in begin["paper"]
 
 

@@ -2,39 +2,20 @@
 
 import csv
 import os
-import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from balent.cli import main
-from balent.cli.check import laid_over
 from balent.devices import lock
 
 ROOT = Path(__file__).parents[1]
-TINY = {
-    "seeds": [0],
-    "scenarios": {
-        "full_dropout": {
-            "small": {
-                "training": {"steps": 5},
-                "sampling": {"samples": 5},
-                "acquisition": {"budget": 40},
-                "evaluation": {"samples": 5, "points": 20},
-            }
-        }
-    },
-    "reports": {"table1": {"budgets": {"small": {"full_dropout": [40]}}}},
-}
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, tiny_project):
     """A folder with a tiny configuration, in which commands run."""
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(laid_over(config, TINY)))
-    shutil.copy(ROOT / "config.schema.yaml", tmp_path)
+    tiny_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -16,6 +16,7 @@ import yaml
 from balent import config_checks as checks
 from balent.config_schema import check, check_plain
 from balent.errors import ConfigError
+from balent.reports.kinds import pairs
 from balent.studies import kinds as study_kinds
 
 SCALES = ("paper", "cpu", "small")  # the others are patches over paper
@@ -66,9 +67,8 @@ class Settings:
         found = {
             (scenario, method, seed)
             for item in items
-            for scenario in item.get("scenarios", ())
+            for scenario, method in pairs(item)
             if scenario in self.scenarios
-            for method in item.get("methods", ())
             for seed in self.seeds
         }
         return sorted(found)
@@ -138,6 +138,8 @@ def resolve(config: dict, schema: dict, every_budget: bool = True) -> Settings:
         for other in settings:
             study_kinds.check(settings[other], methods, f"studies.{name}.{other}")
         studies[name] = settings[scale]
+        where = f"studies.{name}.{scale}"
+        checks.check_study_scenario(studies[name], scenarios, undefined, features, own, where)
     every = config["scenarios"]
     checks.check_reports(config["reports"], scenarios, every, methods, scale, every_budget)
     checks.check_study_reports(config["reports"], studies)

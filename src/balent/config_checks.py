@@ -16,8 +16,18 @@ from balent.errors import BalentError, ConfigError, DataError
 from balent.features import augment_spec
 from balent.features.settings import SimclrSettings
 from balent.models import spec
-from balent.reports import kinds
+from balent.posterior import spec as posteriors
+from balent.reports import item_checks, kinds
 from balent.studies import report_checks
+from balent.studies.scenario import with_sizes
+
+SIZES = {
+    "acquisition.initial": "labels",
+    "acquisition.budget": "labels",
+    "sampling.samples": "samples",
+    "evaluation.points": "points",
+}
+"""What a study calls the sizes of its scenario."""
 
 
 def one_of(value: str, allowed: Iterable[str], where: str, what: str) -> str:
@@ -127,19 +137,20 @@ def check_scenario(settings: dict, features: dict, own: dict, where: str) -> Non
 def _check_model(settings: dict, features: dict, known: DataSet | Sizes | None, where: str) -> None:
     model = settings["model"]
     try:
-        spec.check_model(model)
+        posteriors.check_posterior(settings)
+        spec.check_model(model, posteriors.used(settings))
     except ConfigError as error:
         raise ConfigError(f"{where}.{error}") from None
     family = model["family"]
-    if "features" in settings and family != "head":
+    if "features" in settings and family not in spec.VECTORS:
         raise ConfigError(
             f"{where}.model.family: {family} needs images, but features is "
-            f"{settings['features']!r}; remove features or choose head"
+            f"{settings['features']!r}; remove features or choose {' or '.join(spec.VECTORS)}"
         )
-    if family != "head" and known is not None and len(known.shape) == 1:
+    if family not in spec.VECTORS and known is not None and len(known.shape) == 1:
         raise ConfigError(
             f"{where}.model.family: {family} needs images, but {settings['data']!r} holds vectors; "
-            "choose head"
+            f"choose {' or '.join(spec.VECTORS)}"
         )
     if family == "backbone":
         _check_pretrained(settings, features, f"{where}.model.encoder")
@@ -271,14 +282,39 @@ def check_reports(
         for chosen in item.get("methods", ()):
             one_of(chosen, methods, f"reports.{name}.methods", "method")
             for scenario in item.get("scenarios", ()):
-                if scenario in scenarios:
-                    needed = catalog.find(methods[chosen]["function"]).spec.roles
-                    roles.check(scenario, scenarios[scenario]["pool"], chosen, needed)
-        for other, table in item.get("budgets", {}).items():
-            for scenario in table:
-                one_of(scenario, every, f"reports.{name}.budgets.{other}", "scenario")
+                if scenario in scenarios and chosen in kinds.methods_of(item, scenario):
+                    entry = catalog.find(methods[chosen]["function"])
+                    roles.check(scenario, scenarios[scenario]["pool"], chosen, entry.spec.roles)
+                    needs = entry.needs(methods[chosen]["options"])
+                    posteriors.check_needs(scenario, scenarios[scenario], chosen, needs)
+        for key in ("budgets", "accuracies"):
+            for other, table in item.get(key, {}).items():
+                for scenario in table:
+                    one_of(scenario, every, f"reports.{name}.{key}.{other}", "scenario")
         if "budgets" in kind.keys:
             _check_budgets(name, item, scenarios, scale, complete)
+        item_checks.check(f"reports.{name}", item, scenarios, scale, complete)
+
+
+def check_study_scenario(
+    study: dict, scenarios: dict, undefined: dict, features: dict, own: dict, where: str
+) -> None:
+    """Refuse a study of a scenario that is not there, or whose sizes do not fit the scenario."""
+    if "scenario" not in study:
+        return
+    name = one_of(study["scenario"], [*scenarios, *undefined], f"{where}.scenario", "scenario")
+    if name in undefined:
+        raise ConfigError(
+            f"{where}.scenario: {name!r} is not defined at this scale; name another "
+            f"(allowed: {', '.join(scenarios)})"
+        )
+    try:
+        check_scenario(with_sizes(scenarios[name], study), features, own, where)
+    except ConfigError as error:
+        text = str(error)
+        for there, here in SIZES.items():
+            text = text.replace(f"{where}.{there}", f"{where}.{here}", 1)
+        raise ConfigError(text) from None
 
 
 def check_study_reports(reports: dict, studies: dict) -> None:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from balent.acquisition.catalog import find
-from balent.models import counts
+from balent.posterior.forecast import NetworkCost, cost_of
 
 MIB = 1 << 20
 
@@ -48,21 +48,6 @@ CUDA = 3072 * MIB
 
 CONVERTED = 64 * MIB
 """Images of up to this size as float32 are held so (balent.data.inputs.READY_BYTES)."""
-
-LABELLED = 256 * MIB
-"""Labelled points of up to this size are held so (balent.models.training.HELD_BYTES)."""
-
-TILE, PASS = 1024, 128
-"""Points of a tile and images of a pass (balent.posterior.mc_dropout)."""
-
-FOLDED = {"cnn": 100, "head": 50, "backbone": 50}
-"""Samples that a family's networks fold together (balent.models: samples_at_once)."""
-
-KEPT = 3
-"""Copies of a layer's output in training: itself, after normalisation, a gradient."""
-
-STATES = 6
-"""Copies of a network's weights: gradients, two of Adam, those of the round before and on disk."""
 
 JOINT = 128 * MIB
 """Configurations of a batch's labels, and products with them."""
@@ -112,24 +97,16 @@ class Chain:
     points: Points
     speed: Speed = CORE
 
-    def steps(self, labelled: int) -> int:
-        """Steps of a training on that many points."""
-        training = self.settings["training"]
-        a_pass = math.ceil(labelled / training["batch_size"])
-        return training.get("steps") or training["epochs"] * a_pass
-
     def train(self, labelled: int) -> float:
         """Seconds of a training on that many points."""
-        rows = labelled / math.ceil(labelled / self.settings["training"]["batch_size"])
-        work = 3 * self._multiply_adds * rows  # forward, and backward twice that
-        return self.steps(labelled) * (self.speed.step + work / self.speed.multiply_adds)
+        return self._posterior.train(labelled)
 
     def mc_sample(self) -> float:
         """Seconds of predicting what the method needs, for the whole pool."""
         samples = self.settings["sampling"]["samples"]
         passes = bool(self._needs) + ("pairs" in self._needs)
         points = passes * self._pool + self._reference * (1 + ("pairs" in self._needs))
-        return self._predict(points, samples) if passes else 0.0
+        return self._posterior.predict(points, samples) if passes else 0.0
 
     def acquire(self) -> float:
         """Seconds of choosing from the whole pool."""
@@ -139,25 +116,27 @@ class Chain:
         if "samples" in self._needs:
             seconds += self._pool * size * samples * c * self.speed.joint
         if "mean_and_features" in self._needs:
-            width = c + self.settings["model"]["hidden"]
+            width = c + self._posterior.width
             seconds += self._pool * size * width * self.speed.distance
         return seconds
 
     def evaluate(self) -> float:
         """Seconds of measuring on the test set, and on the points that were picked."""
         evaluation = self.settings["evaluation"]
-        test = self._predict(evaluation.get("points", self.points.n_test), evaluation["samples"])
+        points = evaluation.get("points", self.points.n_test)
+        test = self._posterior.predict(points, evaluation["samples"])
         picked = self.settings["acquisition"]["size"]
-        return test + self._predict(picked, self.settings["sampling"]["samples"])
+        return test + self._posterior.predict(picked, self.settings["sampling"]["samples"])
 
     def bytes_on_gpu(self) -> int:
         """Memory of the host for a process that computes on a GPU."""
-        return PROCESS + CUDA + 2 * self.points.stored + self._weights + self._kept
+        return PROCESS + CUDA + 2 * self.points.stored + self._posterior.state + self._kept
 
     def bytes_on_cpu(self, budget: int) -> int:
         """Memory of a process that computes on a CPU; budget: of the sampler."""
         predicting = self._kept + max(min(budget, self._tiles), self._scoring)
-        return PROCESS + held(self.points) + self._weights + max(self._training, predicting)
+        fixed = PROCESS + held(self.points) + self._posterior.state
+        return fixed + max(self._posterior.training, predicting)
 
     @cached_property
     def _needs(self) -> frozenset[str]:
@@ -165,12 +144,13 @@ class Chain:
         return frozenset(needs | ({"samples"} if "pairs" in needs else set()))
 
     @cached_property
-    def _parts(self) -> tuple[counts.Counts, counts.Counts]:
-        return counts.network(self.settings["model"], self.points.shape, self.points.n_classes)
+    def _posterior(self) -> NetworkCost:
+        return cost_of(self.settings, self.points, self.speed)
 
     @property
-    def _multiply_adds(self) -> int:
-        return sum(part.multiply_adds for part in self._parts)
+    def _tiles(self) -> int:
+        """Bytes of the sampler with all tiles held."""
+        return self._posterior.tiles(self._pool, "mean_and_features" in self._needs)
 
     @property
     def _pool(self) -> int:
@@ -187,44 +167,6 @@ class Chain:
             else 0
         )
 
-    def _predict(self, points: int, samples: int) -> float:
-        """Seconds of the sampler: the stem once, the rest folded (docs/performance.md)."""
-        before, after = (part.multiply_adds for part in self._parts)
-        work = points * (before + samples * after * self._folded)
-        probabilities = points * samples * self.points.n_classes
-        return work / self.speed.multiply_adds + probabilities * self.speed.probability
-
-    @property
-    def _folded(self) -> float:
-        """The share of the work after the stem that a sample takes."""
-        model = self.settings["model"]
-        if self.settings["sampling"]["mask_scope"] == "point":
-            return 1.0
-        if model["family"] == "cnn":
-            return min(1.0, 2 / model["kernels"][1] ** 2)
-        return min(model["dropout"], 1 - model["dropout"])
-
-    @property
-    def _weights(self) -> int:
-        return STATES * 4 * sum(part.parameters for part in self._parts)
-
-    @property
-    def _training(self) -> int:
-        labelled = min(LABELLED, 4 * self.points.values * self.settings["acquisition"]["budget"])
-        rows = max(self.settings["training"]["batch_size"], PASS)
-        return labelled + KEPT * 4 * rows * sum(part.outputs for part in self._parts)
-
-    @property
-    def _tiles(self) -> int:
-        """Bytes of the sampler with all tiles held."""
-        model, c = self.settings["model"], self.points.n_classes
-        stem = self._parts[0].outputs // 4 if model["family"] == "cnn" else model["hidden"]
-        point = 4 * stem + 8 * (5 * c + 1)
-        point += 4 * model["hidden"] * ("mean_and_features" in self._needs)
-        samples = min(FOLDED[model["family"]], self.settings["sampling"]["samples"])
-        block = 4 * samples * (2 * TILE * c + self._parts[1].parameters)
-        return self._pool * point + block
-
     @property
     def _kept(self) -> int:
         """Bytes of what the method needs of the pool."""
@@ -232,7 +174,7 @@ class Chain:
         if {"moments", "mean_and_features"} & self._needs:
             total += 8 * (4 * c + 1) * self._pool
         if "mean_and_features" in self._needs:
-            total += 4 * self.settings["model"]["hidden"] * self._pool
+            total += 4 * self._posterior.width * self._pool
         if "samples" in self._needs:
             sets = 1 + ("pairs" in self._needs)
             samples = self.settings["sampling"]["samples"]

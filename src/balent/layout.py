@@ -18,6 +18,16 @@ def features(scale: str, name: str, file: str = "features.npz") -> str:
     return f"data/features/{scale}/{name}/{file}"
 
 
+def chain_results(chain: str) -> str:
+    """The folder of a chain's history, picks and run record; chain: Chain.name."""
+    return f"results/{chain}"
+
+
+def chain_work(chain: str) -> str:
+    """The folder of a chain's working files."""
+    return f"work/{chain}"
+
+
 def chain_data(settings: Settings, scenario: str) -> str:
     """The file whose x_train a scenario's networks see: images or features."""
     chosen = settings.scenarios[scenario]

@@ -138,6 +138,13 @@ def test_a_view_equals_an_explicit_array_of_copies(name, layout, copies):
     np.testing.assert_array_equal(got, rows[everything])
 
 
+@pytest.mark.parametrize("layout", ["concatenated", "adjacent"])
+def test_first_copies_are_of_the_points_at_the_positions(layout):
+    view = PoolView(Inputs(ARRAYS["grey"]), SOURCE, copies=3, layout=layout)
+    position = np.array([0, 1, 3])
+    np.testing.assert_array_equal(view.row(view.first_copies(position)), SOURCE[position])
+
+
 @pytest.mark.parametrize("bad", [-1, 12])
 def test_an_index_outside_the_pool_is_an_error(bad):
     view = PoolView(Inputs(ARRAYS["grey"]), SOURCE, copies=3)

@@ -12,8 +12,9 @@ from balent import forecast as forecasts
 from balent.data import inputs
 from balent.files import save_npz
 from balent.forecast import MIB, Chain, Points
-from balent.models import backbone, cnn, head, training
-from balent.posterior import mc_dropout
+from balent.models import backbone, cnn, head, mlp, training, variational
+from balent.posterior import forecast as posteriors
+from balent.posterior import sampler
 
 RUN = """
 import json, sys
@@ -87,7 +88,8 @@ def test_a_wide_chain_stays_below_its_forecast(method, budget, arguments, tmp_pa
 def test_constants_are_those_of_the_modules_that_they_describe():
     """The forecast imports no torch, so it repeats them."""
     assert forecasts.CONVERTED == inputs.READY_BYTES
-    assert forecasts.LABELLED == training.HELD_BYTES
-    assert (forecasts.TILE, forecasts.PASS) == (mc_dropout.TILE, mc_dropout.PASS)
-    networks = {"cnn": cnn.CNN, "head": head.Head, "backbone": backbone.Backbone}
-    assert {name: kind.samples_at_once for name, kind in networks.items()} == forecasts.FOLDED
+    assert posteriors.LABELLED == training.HELD_BYTES
+    assert (posteriors.TILE, posteriors.PASS) == (sampler.TILE, sampler.PASS)
+    networks = {"cnn": cnn.CNN, "head": head.Head, "mlp": mlp.MLP, "backbone": backbone.Backbone}
+    assert {name: kind.samples_at_once for name, kind in networks.items()} == posteriors.FOLDED
+    assert variational.VariationalNetwork.samples_at_once == posteriors.DRAWN

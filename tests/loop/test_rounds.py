@@ -35,14 +35,15 @@ SHARED = {
 
 @pytest.fixture
 def sampled(arguments):
-    """sampled(method) -> (problem, labelled, model, what step mc_sample of round 1 gives)."""
+    """sampled(method) -> (problem, labelled, network, what step mc_sample of round 1 gives)."""
 
     def run(method: str, scenario: str = "fixed_features"):
         problem = Job.start(**arguments(scenario, method, patch=ROLES)).problem
-        model = rounds.train(problem, 1, problem.initial, None)
+        posterior = rounds.train(problem, 1, problem.initial, None)
         with torch.no_grad():  # predictions that depend on the sample
-            model.last.weight.mul_(8)
-        return problem, problem.initial, model, rounds.mc_sample(problem, 1, problem.initial, model)
+            posterior.network.last.weight.mul_(8)
+        found = rounds.mc_sample(problem, 1, problem.initial, posterior)
+        return problem, problem.initial, posterior.network, found
 
     return run
 
@@ -193,6 +194,6 @@ def test_an_option_can_add_a_need(arguments, monkeypatch):
         ({"gumbel_scale": 2.0}, {"moments", "samples"}),
     ):
         problem = Job.start(**arguments("fixed_features", "power_bald", options=options)).problem
-        model = rounds.new_model(problem, 0)
-        found = rounds.mc_sample(problem, 0, problem.initial, model)
+        posterior = rounds.new_posterior(problem, 0)
+        found = rounds.mc_sample(problem, 0, problem.initial, posterior)
         assert present(found) == expected

@@ -7,6 +7,7 @@ from balent.models.build import build_model
 from balent.streams import Streams
 
 CNN = {"family": "cnn", "channels": [6, 10], "kernels": [3, 2], "hidden": 12, "last_bias": False}
+MLP = {"family": "mlp", "last_bias": False}
 ENCODER = {"name": "narrow_resnet", "stem": "small", "width": 4, "blocks": [1, 1]}
 SPECS = {  # specification, shape of a point
     "cnn": ({**CNN, "dropout": 0.25}, (1, 8, 8)),
@@ -25,6 +26,15 @@ SPECS = {  # specification, shape of a point
     "head_half": ({"family": "head", "hidden": 20, "dropout": 0.5, "last_bias": True}, (7,)),
     "head_bias": ({"family": "head", "hidden": 9, "dropout": 0.3, "last_bias": True}, (1, 3, 2)),
     "head_certain": ({"family": "head", "hidden": 9, "dropout": 0.0, "last_bias": False}, (7,)),
+    "mlp": ({**MLP, "hidden": [9, 8, 7], "dropped": [False, True, True], "dropout": 0.2}, (4,)),
+    "mlp_bias": (
+        {**MLP, "hidden": [9, 8], "dropped": [True, True], "dropout": 0.5, "last_bias": True},
+        (1, 3, 2),
+    ),
+    "mlp_gap": (
+        {**MLP, "hidden": [9, 8, 7], "dropped": [True, False, True], "dropout": 0.3},
+        (4,),
+    ),
     "backbone": (
         {
             "family": "backbone",

@@ -138,8 +138,8 @@ def test_encoder_weights_that_do_not_fit_are_refused(change):
 @pytest.mark.parametrize(
     ("spec", "shape", "message"),
     [
-        ({"family": "mlp"}, (4,), "model.family is 'mlp'; allowed: cnn, head, backbone"),
-        ({"hidden": 3}, (4,), "model.family is None; allowed: cnn, head, backbone"),
+        ({"family": "vit"}, (4,), "model.family is 'vit'; allowed: cnn, head, mlp, backbone"),
+        ({"hidden": 3}, (4,), "model.family is None; allowed: cnn, head, mlp, backbone"),
         (HEAD | {"width": 3}, (4,), "model.width is unknown; model.family head has hidden, "),
         ({"family": "head", "hidden": 3}, (4,), "model.dropout is missing; model.family head has "),
         (CNN | {"last_bias": True}, (4,), "inputs have shape (4,); give images [C, H, W]"),

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from balent.models import counts
-from balent.models.build import build_model
+from balent.models.build import build_model, build_variational
 from balent.models.encoders import build_encoder
 from balent.streams import Streams
 
@@ -15,6 +15,7 @@ NARROW = {"name": "narrow_resnet", "stem": "small", "width": 4, "blocks": [1, 2,
 NETWORKS = [  # specification, point as stored
     (HEAD, (30,)),
     (HEAD | {"last_bias": True}, (9, 7)),
+    (HEAD | {"family": "mlp", "hidden": [5, 6, 7], "dropped": [False, True, True]}, (9, 7)),
     (CNN | {"channels": [4, 6], "kernels": [5, 5]}, (28, 28)),
     (CNN | {"channels": [4, 6, 5], "kernels": [3, 2, 2]}, (21, 22, 3)),
     (HEAD | {"family": "backbone", "encoder": NARROW}, (9, 13)),
@@ -60,7 +61,7 @@ def test_a_network(spec, shape):
     model = build_model(spec, x.shape[1:], 7, Streams(0).torch("weights"))
     if spec["family"] == "backbone":  # all but the last layer, behind the dropout
         assert after == counted(model.last, torch.zeros(len(x), model.last.in_features))
-    else:
+    elif spec["family"] != "mlp":  # tests/models/test_mlp.py
         stem = model.first if spec["family"] == "cnn" else model.hidden
         assert before == counted(stem, x if spec["family"] == "cnn" else x.flatten(1))
 
@@ -71,3 +72,15 @@ def test_an_encoder(spec, shape):
     network = build_encoder(spec, x.shape[1:], Streams(0).torch("weights"))
     assert counts.encoder(spec, shape) == counted(network, x)
     assert counts.out_features(spec) == network(x).shape[1]
+
+
+@pytest.mark.parametrize(("spec", "shape"), NETWORKS)
+def test_a_network_with_variational_dropout(spec, shape):
+    x = point(shape)
+    weights = Streams(0).torch("weights")
+    build = {"hidden": [6, 5], "alpha": 0.25}
+    model = build_variational(spec, x.shape[1:], 7, weights, **build)
+    before, after = counts.variational(spec, [6, 5], shape, 7)
+    assert before + after == counted(model, x)
+    assert counts.features(spec, shape)[1] == model.stem(x).shape[1]
+    assert before == counted(model.features, x)

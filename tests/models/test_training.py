@@ -16,7 +16,8 @@ BACKBONE = {
     "family": "backbone",
     "encoder": {"name": "narrow_resnet", "stem": "small", "width": 4, "blocks": [1, 1]},
 }
-SPECS = [HEAD, CNN | {"last_bias": True}, BACKBONE]
+MLP = HEAD | {"family": "mlp", "hidden": [32, 24], "dropped": [False, True]}
+SPECS = [HEAD, MLP, CNN | {"last_bias": True}, BACKBONE]
 SETTINGS = {"learning_rate": 3e-3, "batch_size": 16, "epochs": None, "augmentation": None}
 
 

@@ -5,10 +5,10 @@ import torch
 
 from balent.models.build import build_model
 from balent.posterior.deterministic import error_rate
-from balent.posterior.mc_dropout import TILE
+from balent.posterior.sampler import TILE
 from balent.streams import Streams
 
-from .test_mc_dropout import SPECS, Array, network
+from .test_sampler import SPECS, Array, network
 
 N = TILE + 70
 

@@ -26,3 +26,10 @@ def pulled(clone) -> Project:
     """A fresh clone after ``dvc pull``."""
     clone.dvc("pull")
     return clone
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -41,6 +41,9 @@ SHORT = {
     "evaluation": {"samples": 4, "points": 100},
 }
 REPORTS = ("table1", "figure3")
+PUBLISHED = ("results", "tables", "metrics")
+"""Targets that a pull brings."""
+FIGURE = {f"reports/figure3.{suffix}" for suffix in ("pdf", "svg", "png")}
 BALENT = """
 import argparse
 from balent.errors import one_line_errors
@@ -157,6 +160,7 @@ def tiny(config: dict[str, Any]) -> dict[str, Any]:
     for scenario in config["scenarios"].values():
         for key, values in SHORT.items():
             scenario["small"][key] = scenario["small"].get(key, {}) | values
+    config["studies"] = {}
     config["reports"] = {name: config["reports"][name] for name in REPORTS}
     for item in config["reports"].values():
         item |= {"scenarios": SCENARIOS, "methods": METHODS}

@@ -6,14 +6,12 @@ import sys
 
 import pytest
 
-from .project import METHODS, SCENARIOS, Project
+from .project import FIGURE, METHODS, PUBLISHED, SCENARIOS, Project
 
 pytestmark = pytest.mark.workflow
 
-FIGURE = {f"reports/figure3.{suffix}" for suffix in ("pdf", "svg", "png")}
 TABLE = {"reports/table1.csv", "reports/table1.md"}
 METRICS = {"reports/metrics.json", "reports/curves.csv"}
-EVERYTHING = ("all", "metrics")
 HISTORY = "results/small/full_dropout/bald/seed0/history.csv"
 
 
@@ -23,9 +21,9 @@ def chain(scenario: str, method: str, seed: int = 0) -> set[str]:
 
 
 def test_nothing_is_left_to_do(pulled):
-    first, second = (pulled.snakemake("--dry-run", *EVERYTHING) for _ in range(2))
+    first, second = (pulled.snakemake("--dry-run", *PUBLISHED) for _ in range(2))
     assert "Nothing to be done" in first
-    assert "24 outputs recognised" in first
+    assert "21 outputs recognised" in first
     assert "Nothing to be done" in second
     assert "recognised" not in second
     assert "up to date" in pulled.dvc("status")
@@ -40,14 +38,24 @@ def test_without_the_records_snakemake_would_start_again(pulled):
 
 
 def test_an_edited_plot_re_runs_its_figure(pulled):
+    pulled.snakemake("all")
+    assert pulled.planned("all", *PUBLISHED) == set()
     pulled.append("src/balent/reports/curves.py", "\nEDITED = 1\n")
-    assert pulled.planned(*EVERYTHING) == FIGURE
+    assert pulled.planned("all", *PUBLISHED) == FIGURE
+
+
+def test_figures_are_drawn_without_computing_anything(origin, pulled):
+    """A pull brings tables and results; drawings would be most of it."""
+    assert pulled.planned("all", *PUBLISHED) == FIGURE
+    pulled.snakemake("all")
+    for path in FIGURE:
+        assert (pulled.root / path).read_bytes() == (origin.root / path).read_bytes()
 
 
 def test_one_more_seed_runs_that_seed(pulled):
-    found = pulled.planned(*EVERYTHING, "--config", "seeds=[0,1]")
+    found = pulled.planned(*PUBLISHED, "--config", "seeds=[0,1]")
     chains = [chain(scenario, method, 1) for scenario in SCENARIOS for method in METHODS]
-    assert found == FIGURE | TABLE | METRICS | set().union(*chains)
+    assert found == TABLE | METRICS | set().union(*chains)
 
 
 def test_a_changed_feature_setting_runs_all_below(pulled):
@@ -55,7 +63,7 @@ def test_a_changed_feature_setting_runs_all_below(pulled):
     chains = [chain("fixed_features", method) for method in METHODS]
     features = {"encoder.safetensors", "features.npz", "probe.json", "simclr.json"}
     expected = {f"data/features/small/simclr/{name}" for name in features}
-    assert pulled.planned(*EVERYTHING) == expected.union(FIGURE, TABLE, METRICS, *chains)
+    assert pulled.planned(*PUBLISHED) == expected.union(TABLE, METRICS, *chains)
     assert pulled.dvc("status").count("config.yaml") == 4  # every stage would ask Snakemake
 
 
@@ -64,13 +72,13 @@ def test_touching_every_file_re_runs_nothing(pulled):
         for path in pulled.root.rglob("*"):
             if path.is_file() and ".git/" not in str(path) and ".snakemake" not in str(path):
                 os.utime(path)
-        assert pulled.planned(*EVERYTHING) == set(), round
+        assert pulled.planned(*PUBLISHED) == set(), round
 
 
 def test_a_copied_seed_is_named_and_made(pulled):
     folder = pulled.root / "results/small/full_dropout/bald"
     shutil.copytree(folder / "seed0", folder / "seed1")
-    arguments = (*EVERYTHING, "--config", "seeds=[0,1]")
+    arguments = (*PUBLISHED, "--config", "seeds=[0,1]")
     said = pulled.snakemake("--dry-run", *arguments)
     assert "seed1/history.csv: no record knows its content" in said
     assert "seed1/history.csv: has no record" in pulled.balent("verify", fails=True)
@@ -80,20 +88,20 @@ def test_a_copied_seed_is_named_and_made(pulled):
 @pytest.mark.parametrize("known", [False, True])
 def test_a_corrupted_file_is_named_and_made_again_with_what_depends_on_it(pulled, known):
     if known:  # corrupted after it was recognised
-        assert pulled.planned(*EVERYTHING) == set()
+        assert pulled.planned(*PUBLISHED) == set()
     pulled.append(HISTORY, "4,50,0.99,0.1,0.1,0.1,0.1\n")
-    said = pulled.snakemake("--dry-run", *EVERYTHING)
+    said = pulled.snakemake("--dry-run", *PUBLISHED)
     assert f"provenance: {HISTORY}: no record knows its content" in said
-    expected = chain("full_dropout", "bald") | FIGURE | TABLE | METRICS
-    assert pulled.planned(*EVERYTHING) == expected
+    expected = chain("full_dropout", "bald") | TABLE | METRICS
+    assert pulled.planned(*PUBLISHED) == expected
 
 
 def test_a_corrupted_file_gets_its_bytes_back(pulled):
     before = (pulled.root / HISTORY).read_bytes()
     pulled.append(HISTORY, "4,50,0.99,0.1,0.1,0.1,0.1\n")
-    pulled.snakemake(*EVERYTHING)
+    pulled.snakemake(*PUBLISHED)
     assert (pulled.root / HISTORY).read_bytes() == before
-    assert pulled.planned(*EVERYTHING) == set()
+    assert pulled.planned(*PUBLISHED) == set()
     assert pulled.git("status", "--short") == ""
 
 
@@ -127,7 +135,7 @@ def test_an_older_commit_and_back_needs_nothing(pulled):
     for commit in (last, new, last):
         pulled.git("checkout", "--quiet", commit)
         pulled.dvc("checkout")
-        assert pulled.planned(*EVERYTHING) == set()
+        assert pulled.planned(*PUBLISHED) == set()
         assert "up to date" in pulled.dvc("status")
 
 
@@ -135,11 +143,11 @@ def test_a_change_of_code_alone_and_back_needs_nothing(pulled):
     """The figure's content stays as it is, so DVC leaves the file alone."""
     last = pulled.git("rev-parse", "HEAD").strip()
     pulled.append("src/balent/reports/accuracy_table.py", "\nEDITED = 1\n")
-    pulled.snakemake(*EVERYTHING)
+    pulled.snakemake(*PUBLISHED)
     new = pulled.commit("no change of content")
     for commit in (last, new, last):
         pulled.git("checkout", "--quiet", commit)
-        assert pulled.planned(*EVERYTHING) == set()
+        assert pulled.planned(*PUBLISHED) == set()
 
 
 def test_pulled_features_make_results_of_other_features_stale(origin, pulled, tmp_path):
@@ -147,14 +155,14 @@ def test_pulled_features_make_results_of_other_features_stale(origin, pulled, tm
     other = origin.clone(tmp_path / "other")
     other.edit("config.yaml", "epochs: 1\n", "epochs: 2\n")
     other.snakemake("features")
-    assert pulled.planned(*EVERYTHING) == set()
+    assert pulled.planned(*PUBLISHED) == set()
     for name in ("encoder.safetensors", "features.npz", "probe.json", "simclr.json"):
         place = f"data/features/small/simclr/{name}"
         (pulled.root / place).write_bytes((other.root / place).read_bytes())
     pulled.append("provenance.jsonl", (other.root / ".provenance/records.jsonl").read_text())
     pulled.edit("config.yaml", "epochs: 1\n", "epochs: 2\n")
     chains = [chain("fixed_features", method) for method in METHODS]
-    assert pulled.planned(*EVERYTHING) == FIGURE.union(TABLE, METRICS, *chains)
+    assert pulled.planned(*PUBLISHED) == TABLE.union(METRICS, *chains)
 
 
 def test_a_run_leaves_the_tree_clean(clone: Project):

@@ -13,13 +13,15 @@ from balent.provenance import entries, store
 from balent.provenance.describe import describe
 from balent.provenance.verify import verify
 
-from .test_store import FACTS, FEATURES, TABLE, begin, folder, make, put, restore  # noqa: F401
+from .files import FACTS, FEATURES, TABLE, begin, make, put, restore
+
+pytestmark = pytest.mark.usefixtures("folder")
 
 RAW = "data/raw/x.npz"
 
 
 @pytest.fixture
-def made():
+def made(folder):
     """A table of features of raw data; the table and the features in one run."""
     begin(FACTS)
     make(RAW, "raw")

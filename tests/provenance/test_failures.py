@@ -13,7 +13,7 @@ from shlex import quote
 import pytest
 import yaml
 
-from .project import BALENT, Project
+from .project import BALENT, PUBLISHED, Project
 
 pytestmark = pytest.mark.workflow
 
@@ -126,7 +126,7 @@ def test_disk_full(clone):
     assert done.returncode == 2
     assert "disk full: " in done.stderr
     clone.dvc("pull")
-    assert clone.planned("all", "metrics") == set()
+    assert clone.planned(*PUBLISHED) == set()
 
 
 def test_an_interrupted_pull_is_continued(clone):
@@ -148,7 +148,7 @@ def test_an_interrupted_pull_is_continued(clone):
         pull.wait()
     assert killed
     clone.balent("pull")
-    assert clone.planned("all", "metrics") == set()
+    assert clone.planned(*PUBLISHED) == set()
 
 
 @pytest.mark.parametrize("kept", [0, 100])

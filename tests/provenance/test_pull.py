@@ -232,7 +232,7 @@ def test_only_what_snakemake_would_not_make_again_is_published(here, monkeypatch
     monkeypatch.setattr(publish, "SNAKEMAKE", (sys.executable, "-c", f"print({printed!r})"))
     monkeypatch.setattr(publish, "_entries_of", lambda files: [])
     if refused:
-        with pytest.raises(DataError, match="Snakemake would make some again; run snakemake all"):
+        with pytest.raises(DataError, match="would make some again; run snakemake results"):
             publish.publish()
     else:
         assert "in remote 'published'; now commit" in publish.publish()

@@ -12,6 +12,8 @@ from threading import Thread
 
 import pytest
 
+from .project import PUBLISHED
+
 pytestmark = pytest.mark.workflow
 
 NO_S3 = "needs the packages of envs/requirements-s3.txt"
@@ -43,7 +45,7 @@ def test_http(pulled, http_folder, tmp_path):
     clone.dvc("remote", "add", "--local", "web", address)
     clone.dvc("remote", "modify", "--local", "web", "verify", "true")
     clone.balent("pull", "--remote", "web")
-    assert clone.planned("all", "metrics") == set()
+    assert clone.planned(*PUBLISHED) == set()
 
 
 def test_http_objects_that_do_not_fit_are_refused(pulled, http_folder, tmp_path):
@@ -98,6 +100,6 @@ def test_s3(pulled, s3, tmp_path):
     pulled.commit("a remote for the team")
     clone = pulled.clone(tmp_path / "other")
     clone.balent("pull")
-    assert clone.planned("all", "metrics") == set()
+    assert clone.planned(*PUBLISHED) == set()
     clone.dvc("remote", "modify", "team", "endpointurl", "http://127.0.0.1:9")
     assert "cannot be reached: Connection refused" in clone.balent("pull", fails=True)

@@ -79,7 +79,9 @@ def test_differences_against_random_are_paired(small):
 def test_without_random_there_is_no_difference(small):
     table = rows(ITEM | {"methods": ["bald"]}, small)
     assert table[list(COLUMNS[-3:])].isna().all(axis=None)
-    assert len(grids(accuracy_table(ITEM | {"methods": ["bald"]}, small))) == 1
+    assert len(grids(table.reset_index())) == 1
+    assert "random" not in notes(table.reset_index())
+    assert "paired" in notes(accuracy_table(ITEM, small))
 
 
 def test_one_seed_has_neither_sd_nor_interval_nor_verdict(paper):
@@ -185,6 +187,34 @@ def test_settings_inside_others_are_compared(paper, pretrained, named, shown):
     row = rows(item, replace(paper, scenarios={"full_dropout": scenario})).loc["random"]
     assert pd.notna(row["paper_mean"]) == shown
     assert row["features"] == ("simclr32" if pretrained == "simclr" else None)
+
+
+def test_a_method_that_is_not_run_in_a_scenario_says_so(paper):
+    left = paper.histories.query("method != 'bald'")
+    item = ITEM | {"not_run": {"full_dropout": ["bald"]}}
+    table = accuracy_table(item, replace(paper, histories=left))
+    row = table.set_index("method").loc["bald"]
+    assert row["status"] == "not run"
+    assert row[["mean", "sd", "n", "difference", "verdict", "diff_vs_random"]].isna().all()
+    assert (row["paper_mean"], row["paper_sd"]) == (82.6, 1.3)
+    found = {title: dict(grid.rows).get("BALD") for title, grid in grids(table)}
+    assert list(found.values()) == [["not run"], ["not run"], ["82.6 ± 1.3"], ["not run"]]
+
+
+def test_of_a_single_method_scenarios_are_rows(context):
+    sizes = {"fixed_features": [50, 100], "redundant": [100], "backbone": [50]}
+    item = ITEM | {"scenarios": list(sizes), "methods": ["bald"], "budgets": {"small": sizes}}
+    known = {name: SCENARIOS[name] for name in ("fixed_features", "redundant")}
+    part = replace(context, scenarios=known, undefined={"backbone": "Backbone"})
+    table = accuracy_table(item, part)
+    ((_, grid),) = grids(table)
+    assert grid.heads == [("", "50 labels"), ("", "100 labels")]
+    cells = dict(grid.rows)
+    assert cells["Backbone"] == ["not defined at this scale"] * 2
+    assert cells["Redundant images + Fixed feature, 3×scikit-learn's handwritten digits"][0] == ""
+    mean = table.query("scenario == 'fixed_features' and n_labelled == 100")["mean"].item()
+    assert cells["Fixed feature, scikit-learn's handwritten digits"][1].startswith(f"{mean:.1f} ±")
+    assert table["copies"].dropna().tolist() == [1, 1, 3]
 
 
 def test_an_undefined_scenario_says_so(small):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from balent.config import read_yaml, resolve
 from balent.reports.configuration_table import (
@@ -132,3 +133,19 @@ def test_an_undefined_scenario_says_so_and_steps_stand_for_epochs(context, tmp_p
     assert frame.loc["Full dropouts + CNN", "Epochs"] == ""
     assert frame.loc["Full dropouts + CNN", "Steps"] == "300"
     assert frame.loc["Full dropouts + CNN", "Initial set"] == "20, balanced"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "dropout", "batch"),
+    [
+        ("variational_cifar10", "variational dropout", 128),
+        ("gaussian_process", "gaussian process", "all labelled"),
+        ("ensemble_redundant", "ensemble", 64),
+    ],
+)
+def test_other_posteriors_are_named_in_the_place_of_a_rate(scenario, dropout, batch, context):
+    config = read_yaml(ROOT / "config.yaml") | {"scale": "paper"}
+    resolved = resolve(config, read_yaml(ROOT / "config.schema.yaml"))
+    shown = replace(context, features=resolved.features)
+    row = table(shown, **{scenario: resolved.scenarios[scenario]}).iloc[0]
+    assert (row["Dropout"], row["Batch size"]) == (dropout, batch)

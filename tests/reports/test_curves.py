@@ -81,6 +81,33 @@ def test_an_undefined_scenario_keeps_its_panel(context):
     assert not panel.lines
 
 
+def test_a_method_that_is_not_run_has_no_curve_and_is_named(context):
+    left = context.histories.query("not (scenario == 'backbone' and method == 'bald')")
+    item = ITEM | {"not_run": {"backbone": ["bald"]}}
+    axes = draw(item, replace(context, histories=left)).axes
+    assert [len(panel.lines) for panel in axes[:5]] == [7, 7, 7, 6, 7]
+    texts = [[text.get_text() for text in panel.texts] for panel in axes[:5]]
+    assert ["not run: BALD" in text for text in texts] == [False] * 3 + [True, False]
+    assert len(axes[5].get_legend().get_texts()) == 7
+    whole, part = draw(ITEM, context).axes[3].lines, axes[3].lines
+    assert [line.get_color() for line in part] == [
+        line.get_color() for number, line in enumerate(whole) if number != 1
+    ]
+
+
+def test_a_long_legend_fits_beside_a_row_of_panels(context):
+    names = [*METHODS, *(f"method_{i}" for i in range(6))]
+    titles = {name: {"title": name, "function": name, "options": {}} for name in names}
+    few = chains({("backbone", name, 0): history([20, 30], [0.5, 0.6]) for name in names})
+    figure = draw(
+        ITEM | {"scenarios": ["backbone"], "methods": names},
+        replace(context, methods=titles, histories=few),
+    )
+    figure.draw_without_rendering()
+    legend = figure.axes[1].get_legend().get_window_extent()
+    assert 0 <= legend.y0 < legend.y1 <= figure.bbox.height
+
+
 def test_a_single_panel_fills_the_width_beside_its_legend(context):
     figure = draw(ITEM | {"scenarios": ["backbone"]}, context)
     figure.draw_without_rendering()

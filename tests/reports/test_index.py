@@ -11,6 +11,7 @@ from balent.errors import DataError
 from balent.reports.job import write_report
 from balent.reports.kinds import KINDS
 from balent.reports.runs import load_runs
+from balent.reports.sections import grouped, heading, place
 
 from .synthetic import METHODS, SCENARIOS
 
@@ -19,12 +20,25 @@ ITEMS = {
     "table1": {
         "kind": "accuracy_table",
         "title": "Table 1",
+        "section": "main",
         "budgets": {"small": {name: [50] for name in SCENARIOS}},
         **COMMON,
     },
     "table1_paired": {"kind": "paired", "title": "Paired differences", **COMMON},
-    "figure3": {"kind": "curves", "title": "Figure 3", "metric": "accuracy", **COMMON},
-    "table2": {"kind": "configuration_table", "title": "Table 2", "scenarios": list(SCENARIOS)},
+    "figure3": {
+        "kind": "curves",
+        "title": "Figure 3",
+        "section": "main",
+        "metric": "accuracy",
+        **COMMON,
+    },
+    "table2": {
+        "kind": "configuration_table",
+        "title": "Table 2",
+        "section": "A.13",
+        "scenarios": list(SCENARIOS),
+    },
+    "reproduction": {"kind": "reproduction", "title": "Every number"},
     "index": {"kind": "index", "title": "Results <& more>"},
 }
 PROBE = {
@@ -81,13 +95,61 @@ def page(context, tmp_path_factory) -> Page:
     return Page((tmp_path / "index.html").read_text(encoding="utf-8"))
 
 
-def test_every_item_has_a_section_and_a_link(page):
+def test_every_item_has_a_section_and_a_link_in_the_order_of_the_paper(page):
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
-    items = ["table1", "table1_paired", "figure3", "table2"]
+    items = ["figure3", "table1", "table2", "table1_paired", "reproduction"]
     assert sections == [*items, "features", "runs", "configuration"]
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
     assert links == [f"#{section}" for section in sections]
     assert not page.open
+
+
+def test_items_are_grouped_as_in_the_paper(page):
+    parts = re.findall("<h2>(.*?)</h2>", page.text)
+    ours = ["Features", "Runs", "Configuration"]
+    assert parts == ["Main text", "Appendix A.13", "Beyond the paper", *ours]
+    contents = '<li>Appendix A.13<ul><li><a href="#table2">Table 2</a></li></ul></li>'
+    assert contents in page.text
+
+
+def test_figures_stand_before_tables_in_the_order_of_their_numbers():
+    names = ["table3", "figure10", "figure9", "table12"]
+    (found,) = grouped({name: {"section": "A.8"} for name in names}).values()
+    assert found == ["figure9", "figure10", "table3", "table12"]
+    (ours,) = grouped({name: {} for name in names}).values()
+    assert ours == names
+
+
+def test_appendices_are_counted_and_not_spelt():
+    names = ["A.13.2", "A.9", "main", "A.13", "A.10"]
+    items = {name: {"section": name} for name in names} | {"ours": {}}
+    order = ["main", "A.9", "A.10", "A.13", "A.13.2", "ours"]
+    assert [name for group in grouped(items).values() for name in group] == order
+    assert list(grouped(items)) == [heading(items[name]) for name in order]
+    places = [place(items[name]) for name in order]
+    shown = [(category, subcategory or "") for category, subcategory in places]
+    assert shown == sorted(shown)  # as Snakemake's report orders them
+    assert places[1] == ("2. Appendix", "A.09")
+
+
+def test_a_page_of_a_folder_finds_what_lies_there(context, tmp_path):
+    (tmp_path / "extra").mkdir()
+    item = {"kind": "configuration_table", "title": "More", "scenarios": ["full_dropout"]}
+    KINDS["configuration_table"].load()(item, context, tmp_path / "extra" / "more")
+    items = {"extra/more": item, "extra/index": ITEMS["index"]}
+    description = {
+        "scale": "small",
+        "scenarios": {"full_dropout": SCENARIOS["full_dropout"]},
+        "undefined": {},
+        "methods": {},
+        "seeds": [0],
+        "items": items,
+    }
+    stem = tmp_path / "extra" / "index"
+    write_report("extra/index", json.dumps(description), tmp_path, stem)
+    text = stem.with_suffix(".html").read_text(encoding="utf-8")
+    assert '<section id="extra/more">' in text
+    assert "Full dropouts" in text
 
 
 def test_nothing_is_loaded_from_elsewhere(page):
@@ -105,7 +167,7 @@ def test_it_is_accessible_and_fits_a_phone(page):
     assert "BalEntAcq" in image["alt"]
     assert "Backbone + Augmentation" in image["alt"]
     tables = sum(tag == "table" for tag, _ in page.tags)
-    assert tables == sum(tag == "caption" for tag, _ in page.tags) == 6
+    assert tables == sum(tag == "caption" for tag, _ in page.tags) == 7
     assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
     assert ("html", {"lang": "en"}) in page.tags
     assert any(attributes.get("name") == "viewport" for _, attributes in page.tags)

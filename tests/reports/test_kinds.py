@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from balent.errors import ConfigError
-from balent.reports.kinds import KINDS, REFERENCE_TABLES, check, outputs
+from balent.reports.kinds import KINDS, REFERENCE_TABLES, check, methods_of, outputs, pairs
 
 from .synthetic import REFERENCE as FOLDER
 
@@ -26,7 +26,8 @@ def test_every_kind_loads_and_names_its_source(name):
     function = KINDS[name].load()
     assert list(inspect.signature(function).parameters) == ["item", "context", "stem"]
     assert KINDS[name].source.samefile(inspect.getfile(function))
-    assert KINDS[name].reads in ("histories", "study", "configuration", "reports")
+    reads = ("histories", "picks", "study", "configuration", "nothing", "finished", "reports")
+    assert KINDS[name].reads in reads
 
 
 def test_the_registry_needs_no_heavy_package():
@@ -76,14 +77,38 @@ def test_the_tables_of_results_are_those_of_the_folder():
         ({"kind": "curves"}, r"reports\.t: an item of kind curves needs the key metric"),
         ({"methods": ["bald"]}, r"reports\.t\.methods: .* compares with 'random'; add it"),
         ({"methods": ["random"]}, r"reports\.t\.methods: .* has only 'random'; add a method"),
+        ({"baseline": "badge"}, r"reports\.t\.methods: .* paired compares with 'badge'; add it"),
+        ({"kind": "paired_tests", "methods": ["bald"]}, r"kind paired_tests compares with 'ran"),
         ({"methods": ["random", "bald", "bald"]}, r"reports\.t\.methods: 'bald' appears twice"),
         ({"scenarios": ["a", "b", "a"]}, r"reports\.t\.scenarios: 'a' appears twice"),
+        ({"not_run": {"a": ["bald"]}}, r"reports\.t\.not_run: an item of kind paired has no such"),
     ],
 )
 def test_a_wrong_item_is_refused_in_one_line(changes, message):
     with pytest.raises(ConfigError, match=message) as error:
         check("t", ITEM | changes)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("not_run", "message"),
+    [
+        ({"b": ["bald"]}, r"reports\.t\.not_run\.b: the item does not show 'b' \(allowed: a\)"),
+        ({"a": ["entropy"]}, r"not_run\.a: the item does not show 'entropy' \(allowed: ran"),
+        ({"a": ["random", "bald"]}, r"not_run\.a: leaves no method of the item"),
+    ],
+)
+def test_what_is_not_run_must_be_part_of_the_item(not_run, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        check("t", TABLE | {"not_run": not_run})
+    assert "\n" not in str(error.value)
+
+
+def test_the_chains_of_an_item():
+    item = ITEM | {"scenarios": ["a", "b"], "not_run": {"b": ["random"]}}
+    assert methods_of(item, "a") == ["random", "bald"]
+    assert pairs(item) == [("a", "random"), ("a", "bald"), ("b", "bald")]
+    assert pairs({"kind": "table2", "scenarios": ["a"]}) == []
 
 
 @pytest.mark.parametrize(

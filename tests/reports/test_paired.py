@@ -34,7 +34,7 @@ def test_by_hand_and_against_scipy(context):
     table = paired_table(ITEM, replace(context, histories=fixed())).set_index("measure")
     final = table.loc["final_accuracy"]
     assert final["mean"] == pytest.approx(80.0)  # 90, 80, 70
-    assert final["random_mean"] == pytest.approx(100 * 2.3 / 3)
+    assert final["baseline_mean"] == pytest.approx(100 * 2.3 / 3)
     area = table.loc["area_under_curve"]
     # areas · 40: bald 30, 30, 25; random 25.0, 26.5, 26
     bald, random = np.array([30, 30, 25.0]) / 0.4, np.array([25, 26.5, 26]) / 0.4
@@ -59,6 +59,17 @@ def test_every_method_but_random_in_every_scenario(context, tmp_path):
     assert len(table) == 5 * 6 * 2
     assert (table["low"] < table["difference"]).all()
     assert (table["difference"] < table["high"]).all()
+
+
+def test_another_baseline_turns_the_differences_round(context):
+    given = replace(context, histories=fixed())
+    usual = paired_table(ITEM, given).set_index("measure")
+    turned = paired_table(ITEM | {"baseline": "bald"}, given).set_index("measure")
+    assert list(turned["method"]) == ["random"] * 2
+    assert list(turned["baseline"]) == ["bald"] * 2
+    assert turned["difference"].tolist() == pytest.approx((-usual["difference"]).tolist())
+    assert turned["low"].tolist() == pytest.approx((-usual["high"]).tolist())
+    assert turned["mean"].tolist() == pytest.approx(usual["baseline_mean"].tolist())
 
 
 def test_an_undefined_scenario_says_so(context):

@@ -13,12 +13,16 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "setpriv")
 SYSTEM_CONF = Path("/etc/slurm/slurm.conf")
 """Where programs look without SLURM_CONF: Snakemake's job steps drop all SLURM variables."""
+
+MARKER = "BALENT_TEST_CLUSTER"
+"""A variable of everything that talks to a cluster, and so of its jobs: the cluster's folder."""
 
 NAME = "ClusterName=balent_test"
 CONF = """\
@@ -122,14 +126,57 @@ class Cluster:
         self.ask("srun", "--quiet", "--mem=100", "true")
 
     def stop(self) -> None:
-        """Cancel what is left, end the daemons and remove the link to the configuration."""
-        if self._daemons.get("slurmctld"):
-            subprocess.run(["scancel", "--user=root"], env=self.environment, check=False)
+        """End all jobs and the daemons, and remove the link to the configuration."""
+        try:
+            if self._daemons.get("slurmctld"):
+                self.clear()
+        finally:
+            for name in reversed(self._daemons):
+                self.end(name, signal.SIGTERM)
+            if SYSTEM_CONF.is_symlink() and SYSTEM_CONF.readlink() == self.conf:
+                SYSTEM_CONF.unlink()
+
+    def clear(self) -> None:
+        """Cancel all jobs, and kill those of their processes that outlive that."""
+        try:
+            self.ask("scancel", "--user=root")
             wait_until(lambda: not self.active_jobs(), "the end of all jobs")
-        for name in reversed(self._daemons):
-            self.end(name, signal.SIGTERM)
-        if SYSTEM_CONF.is_symlink() and SYSTEM_CONF.readlink() == self.conf:
-            SYSTEM_CONF.unlink()
+        finally:
+            for process in self.processes():
+                with suppress(ProcessLookupError):  # ended meanwhile
+                    os.kill(process, signal.SIGKILL)
+            wait_until(lambda: not self.processes(), "the end of their processes")
+
+    def empty(self) -> bool:
+        """Whether no job is in the queue and no process of any job or client is there."""
+        return not self.active_jobs() and not self.processes()
+
+    def wait_until_empty(self) -> None:
+        """Wait for the end of all jobs, their processes and all clients.
+
+        Raises TimeoutError, which names what is left.
+        """
+        try:
+            wait_until(self.empty, "the end of all jobs and their processes")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}: {self.active_jobs()}, {self.processes()}") from None
+
+    def processes(self, script: str = "") -> dict[int, str]:
+        """Processes of this SLURM's clients and jobs, all or those of one Python script.
+
+        Numbers and command lines. They are found by what they inherit: a process that left its
+        session stays one of its job.
+        """
+        mark = f"{MARKER}={self.folder}".encode()
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # ended meanwhile
+                words = (folder / "cmdline").read_text().split("\0")
+                if mark in (folder / "environ").read_bytes().split(b"\0") and (
+                    not script or script in words
+                ):
+                    found[int(folder.name)] = " ".join(words)
+        return found
 
     def start_controller(self) -> None:
         self._launch("slurmctld", "-D")
@@ -156,7 +203,7 @@ class Cluster:
     def environment(self) -> dict[str, str]:
         """The variables of a process that talks to this SLURM, and to no other."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
-        return inherited | {"SLURM_CONF": str(self.conf)}
+        return inherited | {"SLURM_CONF": str(self.conf), MARKER: str(self.folder)}
 
     def jobs(self) -> list[QueuedJob]:
         """All jobs of the last minutes in the order of their submission, finished ones too."""
@@ -195,10 +242,11 @@ class Cluster:
 
     def _launch(self, name: str, *arguments: str) -> None:
         """Start a daemon in the foreground, as a child that is killed with its parent."""
+        unmarked = {key: value for key, value in self.environment.items() if key != MARKER}
         with (self.folder / "log" / name).open("a") as log:
             self._daemons[name] = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", name, *arguments],
-                env=self.environment,
+                env=unmarked,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

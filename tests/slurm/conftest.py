@@ -1,6 +1,5 @@
 """A SLURM for the session, chains made by local jobs to compare with, and runs through SLURM."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -9,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from workflow.conftest import Project, copy_project
 from .cluster import Cluster, QueuedJob, Unavailable, wait_until
 
 NO_PLUGIN = "needs the packages of envs/requirements-slurm.txt: make test-slurm"
-NO_ACCOUNTING = "profiles/slurm/no_accounting"
 PROFILE = ("--workflow-profile", "profiles/slurm", "--nocolor")
 CHAINS = [f"results/small/full_dropout/{method}/seed0/history.csv" for method in ("bald", "random")]
 """Chains of some seconds that need raw data only."""
@@ -51,14 +50,17 @@ class Run:
 
     def wait_for_rounds(self, count: int) -> None:
         """Wait until the chains have finished some rounds; none may be through."""
-        rounds = "work/**/journal/round_*.npz"
         wait_until(
-            lambda: self.ended or len(list(self.root.glob(rounds))) >= count,
+            lambda: self.ended or self.rounds() >= count,
             f"round {count}",
             seconds=180,
         )
         assert not self.ended, self.process.communicate()[0][-4000:]
         assert not list(self.root.glob("results/**/history.csv"))
+
+    def rounds(self) -> int:
+        """Rounds in the journals of all chains."""
+        return len(list(self.root.glob("work/**/journal/round_*.npz")))
 
     def finish(self, seconds: float = 400) -> str:
         """Wait for Snakemake's end, with success; returns what it printed."""
@@ -75,22 +77,10 @@ class Run:
                 break
         assert self.process.returncode not in (0, None)
 
-    def processes(self, script: str = "") -> list[int]:
-        """Processes in the project's folder, all or those of one Python script."""
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                here = (folder / "cwd").readlink() == self.root
-                words = (folder / "cmdline").read_text().split("\0")
-            except OSError:  # ended meanwhile
-                continue
-            if here and (not script or script in words):
-                found.append(int(folder.name))
-        return found
-
-    def nothing_left(self) -> bool:
-        """Whether no job is in the queue and no process of one is there."""
-        return not self.cluster.active_jobs() and not self.processes()
+    def kill(self) -> str:
+        """End Snakemake at once, its jobs not; returns what it printed."""
+        self.process.kill()
+        return self.process.communicate(timeout=60)[0]
 
 
 @pytest.fixture(scope="session")
@@ -121,28 +111,33 @@ def project(tmp_path) -> Project:
 
 @pytest.fixture
 def submit(cluster, project) -> Iterator[Callable[..., Run]]:
-    """submit(*arguments): start Snakemake with the SLURM profile."""
+    """submit(*arguments): start Snakemake with the SLURM profile.
+
+    A test ends with all its runs ended, and fails where a job or a process of one outlives them.
+    """
     started: list[Run] = []
-    path = f"{project.root / NO_ACCOUNTING}{os.pathsep}{os.environ['PATH']}"
 
     def start(*arguments: str) -> Run:
         process = subprocess.Popen(
             [sys.executable, "-m", "snakemake", *PROFILE, *arguments],
             cwd=project.root,
-            env=cluster.environment | {"PATH": path},
+            env=cluster.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # ignored after `&`
         )
         started.append(Run(project, cluster, process))
         return started[-1]
 
     yield start
-    for run in started:
-        run.process.kill()
-        run.process.communicate()
-    for job in cluster.active_jobs():
-        cluster.ask("scancel", job.number)
+    try:
+        if all(run.ended for run in started):  # not so where the test failed
+            cluster.wait_until_empty()
+    finally:
+        for run in started:
+            run.kill()
+        cluster.clear()
 
 
 @pytest.fixture(scope="session")

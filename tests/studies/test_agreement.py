@@ -98,10 +98,24 @@ def test_a_cell_depends_on_its_own_streams_alone():
     assert len(np.unique(both[:, :, 0])) == both[:, :, 0].size
 
 
+def test_a_further_generator_changes_no_others_points():
+    """The place of a generator among the others does not matter; its name does."""
+    settings = {"points": 10, "repeats": 1, "samples": 20, "classes": [3]}
+    methods = {"bald": {"function": "bald", "options": {}}}
+
+    def scores(*names: str) -> dict[str, list[float]]:
+        generators = dict.fromkeys(names, GAUSSIAN)
+        found = agreement.run(settings | {"generators": generators}, methods, Streams(0))
+        return {name: found["scores"][g].flatten().tolist() for g, name in enumerate(names)}
+
+    alone, among = scores("first"), scores("second", "first")
+    assert among["first"] == alone["first"]
+    assert among["second"] != alone["first"]
+
+
 def test_scores_are_those_of_the_moments():
-    moments = draw_moments(
-        GAUSSIAN, 100, 8, 20, Streams(3).numpy("noise", 0, 8, 0)
-    )  # as the study's stream says
+    stream = Streams(3).numpy("noise", agreement.number("only"), 8, 0)  # as the study says
+    moments = draw_moments(GAUSSIAN, 100, 8, 20, stream)
     expected = score({"function": "mean_sd", "options": {}}, moments, np.random.default_rng(0), 20)
     found = run(GAUSSIAN, [8], ["mean_sd"], repeats=1, samples=20)[0, 0, 0]
     np.testing.assert_array_equal(found, expected)

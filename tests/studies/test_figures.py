@@ -10,12 +10,14 @@ import pytest
 from scipy.stats import spearmanr
 
 from balent.config import read_yaml, resolve
+from balent.data.fetch import fetch
 from balent.errors import ConfigError, DataError
 from balent.files import load_npz, save_npz
 from balent.reports import agreement, index, surface, timing_table
 from balent.reports.context import ReportContext
 from balent.reports.job import write_report
 from balent.reports.kinds import KINDS, outputs
+from balent.studies import scenario
 from balent.studies.job import run_study
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +29,7 @@ TINY = {
     "agreement": {"classes": [3, 6], "points": 20, "repeats": 2, "samples": 20},
     "toy": {"side": 30, "samples": 10},
     "surface": {"side": 21},
+    "marginals": {"labels": 20, "points": 20, "samples": 50, "draws": 5},
     "timing": {"pools": [20, 40], "sizes": [2, 4], "points": 20, "size": 2, "samples": 5},
 }
 """What makes the configured studies take a moment."""
@@ -35,17 +38,37 @@ TINY = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """results/small/studies of every configured study, at a tiny size."""
-    results = tmp_path_factory.mktemp("run") / "results"
-    for name, study in SETTINGS.studies.items():
+    run = tmp_path_factory.mktemp("run")
+    digits = fetch_digits(run)
+    for name, study in context().studies.items():
         description = {
             "name": name,
-            "settings": study | TINY[study["kind"]],
-            "methods": {method: SETTINGS.methods[method] for method in study["methods"]},
+            "settings": study,
+            "methods": {method: SETTINGS.methods[method] for method in study.get("methods", ())},
             "torch_threads": 1,
         }
-        stem = results / "small" / "studies" / name
-        run_study(json.dumps(description), f"{stem}.npz", f"{stem}.run.json")
-    return results
+        data = None
+        if study["kind"] == "marginals":
+            chain = scenario.chain(replace(SETTINGS, studies=context().studies), name)
+            description["chain"] = json.loads(chain.to_json())
+            data = digits["features" if "features" in chain.settings else "images"]
+        stem = run / "results" / "small" / "studies" / name
+        run_study(json.dumps(description), f"{stem}.npz", f"{stem}.run.json", data)
+    return run / "results"
+
+
+def fetch_digits(folder: Path) -> dict[str, str]:
+    """Files with the digits' images, and with their pixels as features."""
+    images, features = folder / "digits.npz", folder / "features.npz"
+    fetch("digits", images)
+    arrays = load_npz(images)
+    pixels = {
+        key: array.reshape(len(array), -1).astype(np.float32) / 255
+        for key, array in arrays.items()
+        if array.ndim > 1
+    }
+    save_npz(features, **arrays | pixels)
+    return {"images": str(images), "features": str(features)}
 
 
 def context() -> ReportContext:

@@ -33,6 +33,14 @@ def test_paper_scale_is_what_the_paper_states():
     assert studies["bald_values"]["classes"][-1] == 1000
     assert 590_000 < moons["side"] ** 2 < 610_000
     assert studies["rank_correlation_eig"]["seed"] != ranks["seed"]
+    assert moons["model"]["hidden"] == [72, 72, 72]
+    assert moons["model"]["dropped"] == [False, True, True]
+
+
+def test_a_study_of_a_scenario_that_the_scale_does_not_define_is_refused():
+    config = changed("studies|marginals_full_dropout|cpu|scenario", "pretrained_backbone")
+    with pytest.raises(ConfigError, match="'pretrained_backbone' is not defined at this scale"):
+        resolve(config | {"scale": "cpu"}, SCHEMA)
 
 
 @pytest.mark.parametrize("scale", ["small", "cpu", "paper"])
@@ -42,6 +50,7 @@ def test_every_scale_defines_every_study(scale):
 
 RANKS, MOONS = "studies|rank_correlation|paper|", "studies|toy_moons|paper|"
 TIMES = "studies|acquisition_time|paper|"
+BETAS = "studies|marginals_full_dropout|small|"
 GAUSSIAN = RANKS + "generators|gaussian|"
 WIDE = {"title": "Wide", "distribution": "gaussian", "spread": 4.0, "noise": 1.0}
 ONE_PAIR = {"methods": ["bald", "beta_marginal_bald"]}
@@ -63,6 +72,13 @@ ONE_PAIR = {"methods": ["bald", "beta_marginal_bald"]}
             "[2, 1] is empty; give the smaller number first",
         ),
         ("studies|beta_surface|paper|range", [5, 5], "[5, 5] is empty"),
+        (MOONS + "model|dropped", [True], "model.dropped is [True] for 3 hidden layers; give true"),
+        (MOONS + "model|hidden", 72, "model.hidden is 72; model.family mlp has a list"),
+        (BETAS + "scenario", "full_dropouts", "did you mean 'full_dropout'?"),
+        (BETAS + "labels", 121, "full_dropout.small.labels: 121 is not a multiple of the 10"),
+        (BETAS + "labels", 1300, "full_dropout.small.labels: 1300 labels exceed the 1297"),
+        (BETAS + "points", 501, "full_dropout.small.points: 501 exceeds the 500 test images"),
+        ("reports|figure5|methods", ["bald"], "an item of kind marginals has no such key"),
         ("studies|toy_moons|small", {"side": 20}, "picks: 500 exceeds the 400 lattice points"),
         (
             "studies|acquisition_time|small|sizes",

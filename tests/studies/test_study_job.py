@@ -11,7 +11,13 @@ import pytest
 
 pytestmark = pytest.mark.workflow
 ROOT = Path(__file__).parents[2]
-STUDIES = ("acquisition_time", "bald_values", "beta_surface", "toy_moons")
+STUDIES = (
+    "acquisition_time",
+    "bald_values",
+    "beta_surface",
+    "marginals_full_dropout",
+    "toy_moons",
+)
 
 
 def descriptions(folder: Path, *overrides: str) -> dict[str, str]:
@@ -37,8 +43,18 @@ def test_a_job_holds_its_settings_without_titles(plain):
     assert set(plain) == set(STUDIES)
     assert not any('"title"' in text for text in plain.values())
     generators = json.loads(plain["bald_values"])["settings"]["generators"]
-    assert list(generators) == ["dirichlet", "gaussian"]  # in the order that their streams have
+    assert list(generators) == ["dirichlet", "gaussian"]  # as the result has them
     assert generators["dirichlet"] == {"distribution": "dirichlet", "concentration": [0.1, 10.0]}
+
+
+def test_a_job_that_trains_a_network_holds_its_chain(plain):
+    study = json.loads(plain["marginals_full_dropout"])
+    chain, settings = study["chain"], study["settings"]
+    assert chain["scenario"] == settings["scenario"] == "full_dropout"
+    assert chain["settings"]["acquisition"]["initial"] == settings["labels"]
+    assert chain["settings"]["sampling"]["samples"] == settings["samples"]
+    assert chain["settings"]["evaluation"]["points"] == settings["points"]
+    assert not any("chain" in json.loads(plain[name]) for name in STUDIES if "marg" not in name)
 
 
 @pytest.mark.parametrize("override", ["device=cuda", "memory_budget_mib=512"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist, squareform
 
 from balent.reports.selection import locations, mean_distance
 from balent.streams import Streams
@@ -10,8 +11,14 @@ from balent.studies.moons import CENTRE, lattice, three_moons
 
 SETTINGS = {
     "data": {"per_class": 50, "noise": 0.1},
-    "model": {"family": "head", "hidden": 128, "dropout": 0.2, "last_bias": True},
-    "training": {"batch_size": 32, "learning_rate": 0.01, "steps": 1000},
+    "model": {
+        "family": "mlp",
+        "hidden": [72, 72, 72],
+        "dropped": [False, True, True],
+        "dropout": 0.2,
+        "last_bias": False,
+    },
+    "training": {"batch_size": 64, "learning_rate": 0.001, "steps": 2000},
     "samples": 100,
     "mask_scope": "pool",
     "side": 150,
@@ -25,6 +32,11 @@ METHODS = {
     "balent": {"function": "balentacq", "options": {"priority": "P3"}},
 }
 SEEDS = (0, 1, 2)
+
+
+def nearest_distance(points: np.ndarray) -> float:
+    """The mean distance from a point [size, 2] to the nearest other one."""
+    return float(np.sort(squareform(pdist(points)), axis=1)[:, 1].mean())
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +80,17 @@ def test_balentacq_spreads_its_choice_along_the_boundary_and_bald_does_not(runs)
             for number, name in enumerate(METHODS)
         }
         assert spread["balentacq"] > 2 * spread["bald"]
+
+
+def test_balds_points_are_neighbours_on_the_lattice_and_balentacqs_are_apart(runs):
+    """As above, by the distance to the nearest chosen point: several clusters are no spread."""
+    for run in runs:
+        nearest = {
+            name: nearest_distance(locations(run, run["picks"][number, :25]))
+            for number, name in enumerate(METHODS)
+        }
+        assert nearest["bald"] < 1.25 * (run["x"][1] - run["x"][0])
+        assert nearest["balentacq"] > 2 * nearest["bald"]
 
 
 def test_balentacq_chooses_where_balent_is_just_above_zero(runs):

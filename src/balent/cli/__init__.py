@@ -7,7 +7,7 @@ import sys
 from typing import NoReturn
 
 import balent
-from balent.cli import check, methods, pool, run, status
+from balent.cli import check, methods, pool, reports, run, status, take_over
 from balent.cli.output import silence_output
 from balent.errors import one_line_errors
 from balent.provenance import commands as provenance
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = Parser(prog="balent", description=balent.__doc__.partition("\n")[0])
     parser.add_argument("--version", action="version", version=f"balent {balent.__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for module in (pool, methods, check, run, status, provenance):
+    for module in (pool, methods, check, run, take_over, status, reports, provenance):
         module.add_commands(commands)
     args = parser.parse_args(argv)
     try:

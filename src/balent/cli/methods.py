@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from balent.acquisition import catalog
+from balent.cli.output import print_table
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -21,7 +22,4 @@ def list_methods(args: argparse.Namespace) -> None:
         options = (f"{key}={value}" for key, value in entry.options.items())
         needs, given = (", ".join(words) or "-" for words in (spec.needs, options))
         rows.append((spec.name, spec.kind, needs, given, spec.cost, spec.paper))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+    print_table(rows)

@@ -1,10 +1,10 @@
-"""What commands write: scores as CSV, to a file or to standard output."""
+"""What commands write: scores as CSV, to a file or to standard output, and tables to read."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -52,6 +52,14 @@ def write_scores(indices: Iterable[int], scores: Iterable[float], target: Path |
             handle.writelines(lines)
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error.strerror})") from None
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print columns as wide as their cells; the first row holds their names."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
 
 def _print(lines: Iterable[str]) -> None:

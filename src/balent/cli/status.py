@@ -1,4 +1,4 @@
-"""``balent status``: how far the chains of the configured reports are."""
+"""``balent status``: how far the chains are that the reports of a target need."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from balent.cli.check import CONFIG, read_config, schema_file
 from balent.config import read_yaml, resolve
 from balent.loop.progress import ChainProgress, Summary, chain_progress, summary
+from balent.reports.kinds import of_target
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -17,6 +18,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     status = commands.add_parser("status", help="what is done, running and left, and for how long")
     status.add_argument("config", nargs="?", type=Path, default=CONFIG)
     status.add_argument("--scale", help="look at this scale instead of the configured one")
+    status.add_argument(
+        "--extra", action="store_true", help="of target extra instead of target all"
+    )
     status.set_defaults(run=show_status)
 
 
@@ -26,7 +30,8 @@ def show_status(args: argparse.Namespace) -> None:
     if args.scale:
         config["scale"] = args.scale
     settings = resolve(config, read_yaml(schema_file(args.config)))
-    chains = [chain_progress(settings, *chain) for chain in settings.chains()]
+    items = of_target(settings.reports, args.extra).values()
+    chains = [chain_progress(settings, *chain) for chain in settings.chains(items)]
     now = time.time()
     width = max((len(chain.scenario) for chain in chains), default=8)
     print(f"{'scenario':{width}}  {'method':20}  chains  running  rounds     s a round")

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from balent.data.copies import LAYOUTS, copy_and_point, pool_index
 from balent.errors import InputError
 from balent.streams import Streams
 
 Index = TypeVar("Index", Tensor, np.ndarray)
 
 READY_BYTES = 64 << 20
-LAYOUTS = ("concatenated", "adjacent")
 
 
 class Inputs:
@@ -168,6 +168,10 @@ class PoolView:
             return self._rows.index_select(0, index)
         return self._host_rows.index_select(0, torch.as_tensor(index)).numpy()
 
+    def first_copies(self, position: np.ndarray) -> np.ndarray:
+        """Pool indices of copy 0 of the points at ``position`` of the source, int64 array [n]."""
+        return pool_index(position, 0, self._n, self._copies, self._layout)
+
     def gather(self, index: Tensor) -> Tensor:
         """The points at pool indices (int64 [n], on the device): float32 [n, *shape]."""
         x = self.inputs.gather(self._rows.index_select(0, index))
@@ -185,10 +189,7 @@ class PoolView:
 
     def _noise(self, index: np.ndarray) -> Tensor:
         """Standard normal noise [n, *shape] of the copies at pool indices."""
-        if self._layout == "concatenated":
-            copy, item = np.divmod(index, self._n)
-        else:
-            item, copy = np.divmod(index, self._copies)
+        copy, item = copy_and_point(index, self._n, self._copies, self._layout)
         noise = np.empty((len(index), *self.shape), dtype=np.float32)
         for out, t, i in zip(noise, copy.tolist(), item.tolist(), strict=True):
             # Philox numbers its blocks by 256 bits: i and t are the upper two words, so a copy has

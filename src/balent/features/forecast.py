@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from balent.forecast import CORE, CUDA, MIB, STATES, Points, Speed, held
+from balent.forecast import CORE, CUDA, MIB, Points, Speed, held
 from balent.models import counts
+from balent.posterior.forecast import STATES
 
 PROCESS = 470 * MIB
 """Python, torch, torchvision and scikit-learn, with what torch takes once for training."""

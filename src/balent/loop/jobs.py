@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from balent import runtime, sources
 from balent.acquisition import catalog
@@ -26,7 +26,7 @@ from balent.files import (
     sha256_file,
     write_json,
 )
-from balent.loop import rounds
+from balent.loop import imported, rounds
 from balent.loop.chain import Chain
 from balent.loop.history import (
     STEPS,
@@ -41,7 +41,7 @@ from balent.loop.journal import Journal
 from balent.loop.predictions import load_predictions, save_predictions
 from balent.loop.problem import Problem, load_problem
 from balent.loop.run import NO_PICKS, run_rounds
-from balent.models.base import BayesianModel
+from balent.posterior.base import Posterior
 
 
 @dataclass(frozen=True)
@@ -76,20 +76,23 @@ class Job:
     @property
     def base(self) -> str:
         """The hash of everything that all rounds of the chain depend on, for the journal."""
+        return self.base_of(version("torch"), self.problem.device.type)
+
+    def base_of(self, torch: str, place: str) -> str:
+        """The base with another version of torch on another kind of device."""
         chain = self.problem.chain.without_budget().to_json()
-        place = self.problem.device.type
-        parts = [chain, self.code, *self.inputs.values(), torch.__version__, place]
+        parts = [chain, self.code, *self.inputs.values(), torch, place]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def journal(self, folder: str | Path) -> Journal:
         warm = self.problem.chain.settings["training"]["warm_start"]
         return Journal(folder, self.base, self.problem.chain.sizes, with_model=warm)
 
-    def network(self, round: int, weights: str) -> BayesianModel:
-        """The trained network of a round."""
-        model = rounds.new_model(self.problem, round)
-        model.load_state_dict(load_tensors(weights))
-        return model.eval()
+    def posterior(self, round: int, state: str) -> Posterior:
+        """The fitted posterior of a round."""
+        posterior = rounds.new_posterior(self.problem, round)
+        posterior.load_state_dict(load_tensors(state))
+        return posterior
 
     def labelled(self, so_far: str | None) -> np.ndarray:
         """The labelled set after the rounds in a file; the initial set without one."""
@@ -103,11 +106,16 @@ def block(
     previous: tuple[str, str] | None,
     out: tuple[str, str] | tuple[str, str, str],
 ) -> None:
-    """Run the chain up to round ``last`` (not included).
+    """Run the chain up to round ``last`` (not included), or take over one that ran elsewhere.
 
     previous  (records, weights) of the block before, or None
     out       (records, weights) of this block; or, of the last block, (history, picks, run)
     """
+    if len(out) == 3 and imported.beside(journal).is_dir():
+        records, run = imported.finished(job, imported.beside(journal))
+        write_history(records, out[0], out[1])
+        write_json(out[2], run)
+        return
     records = load_records(previous[0]) if previous else []
     state = load_tensors(previous[1]) if previous else None
     records, state = run_rounds(job.problem, last, job.journal(journal), records, state)
@@ -131,8 +139,8 @@ def train(job: Job, round: int, so_far: str | None, previous: str | None, model:
 def mc_sample(job: Job, round: int, so_far: str | None, model: str, predictions: str) -> None:
     """Compute what the method needs of the remaining pool."""
     start = time.perf_counter()
-    network = job.network(round, model)
-    found = rounds.mc_sample(job.problem, round, job.labelled(so_far), network)
+    posterior = job.posterior(round, model)
+    found = rounds.mc_sample(job.problem, round, job.labelled(so_far), posterior)
     save_predictions(predictions, found, seconds=time.perf_counter() - start)
 
 
@@ -155,10 +163,10 @@ def evaluate(
 ) -> None:
     """Measure the round and append it to the rounds so far; picks: None in the last round."""
     start = time.perf_counter()
-    labelled, network = job.labelled(so_far), job.network(round, model)
+    labelled, posterior = job.labelled(so_far), job.posterior(round, model)
     data = load_npz(picks, "indices", "scores", "seconds") if picks else {}
     chosen = Picks(data["indices"], data["scores"]) if data else NO_PICKS
-    metrics = rounds.evaluate(job.problem, round, labelled, network, chosen.indices)
+    metrics = rounds.evaluate(job.problem, round, labelled, posterior, chosen.indices)
     seconds = (
         float(load_metadata(model)["seconds"]),
         *map(float, data.get("seconds", np.zeros(2))),

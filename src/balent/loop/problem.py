@@ -18,6 +18,7 @@ from balent.errors import ConfigError
 from balent.files import load_tensors
 from balent.loop.chain import Chain
 from balent.posterior.memory import check_samples
+from balent.posterior.spec import check_needs
 from balent.streams import Streams
 
 
@@ -75,6 +76,7 @@ def load_problem(
     sizes = settings["acquisition"]
     method = catalog.find(chain.function)
     roles.check(chain.scenario, settings["pool"], chain.method, method.spec.roles)
+    check_needs(chain.scenario, settings, chain.method, method.needs(chain.options))
     index = roles.assign(dataset.y_train, settings["pool"])
     source = index.pool
     normalize = settings.get("normalize", {})
@@ -126,7 +128,7 @@ def load_problem(
         test=Inputs(dataset.x_test[:points], mean, std, device=place),
         test_labels=torch.as_tensor(dataset.y_test[:points], device=place),
         n_classes=dataset.n_classes,
-        initial=initial,
+        initial=pool.first_copies(initial),
         encoder=load_tensors(encoder) if encoder else None,
         device=place,
         memory_budget=memory_budget,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from balent import layout
 from balent.budget import rounds
 from balent.config import Settings
 from balent.errors import DataError
@@ -73,15 +74,15 @@ def chain_progress(
 ) -> ChainProgress:
     """How far one chain is; ``root`` is the folder that holds results/ and work/."""
     total = rounds(settings.scenarios[scenario]["acquisition"])
-    place = Path(settings.scale, scenario, method, f"seed{seed}")
-    history = root / "results" / place / "history.csv"
+    described = Chain.of(settings, scenario, method, seed)
+    history = root / layout.chain_results(described.name) / "history.csv"
     run = _run(history.with_name("run.json"))
-    chain = json.loads(Chain.of(settings, scenario, method, seed).to_json())
+    chain = json.loads(described.to_json())
     if history.is_file() and run.get("chain", chain) == chain:  # of today's settings
         seconds = sum(run["seconds"].values()) / total if "seconds" in run else None
         times: tuple[float, ...] = (history.stat().st_mtime,)
         return ChainProgress(scenario, method, seed, total, total, seconds, times)
-    work = root / "work" / place
+    work = root / layout.chain_work(described.name)
     finished = sorted(work.glob("journal/round_*.npz")) + sorted(work.glob("round*/records.npz"))
     times = tuple(map(_time, finished))
     done = min(len(finished), total - 1) if finished else 0

@@ -1,12 +1,13 @@
 """The four steps of a round, as pure functions: train, mc_sample, acquire, evaluate.
 
 Each draws only from the streams of (seed, round), so a step's result is determined by the chain,
-the round, the labelled set and, with warm start, the previous model. Both granularities of the
+the round, the labelled set and, with warm start, the previous state. Both granularities of the
 workflow call these functions and nothing else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,51 +19,46 @@ from balent.acquisition.base import Context, Predictions
 from balent.loop.history import Metrics, Picks
 from balent.loop.predictions import Sampled
 from balent.loop.problem import Problem
-from balent.models.base import BayesianModel
-from balent.models.build import build_model
-from balent.models.training import train as train_model
-from balent.posterior.deterministic import error_rate
-from balent.posterior.mc_dropout import KEEP, Points, mc_predict
+from balent.posterior.base import Posterior
+from balent.posterior.build import build_posterior
+from balent.posterior.outputs import KEEP
+from balent.posterior.sampler import Points
 from balent.streams import Streams
 
 PAIRS = 1
 """The path below a round of the second, independent set of masks."""
 
 
-def new_model(problem: Problem, round: int) -> BayesianModel:
-    """A network with fresh weights; the same for every method of one (scenario, seed, round)."""
-    return build_model(
-        problem.chain.settings["model"],
+def new_posterior(problem: Problem, round: int) -> Posterior:
+    """A posterior with fresh weights; the same for every method of one (scenario, seed, round)."""
+    return build_posterior(
+        problem.chain.settings,
         problem.pool.shape,
         problem.n_classes,
-        problem.streams(round).torch("weights"),
-        problem.encoder,
-    ).to(problem.device)
-
-
-def train(
-    problem: Problem, round: int, labelled: np.ndarray, previous: dict[str, Tensor] | None
-) -> BayesianModel:
-    """Train on the labelled set (pool indices, int64 [n]).
-
-    previous  the last round's weights, used where the scenario has ``warm_start``; else ignored.
-    """
-    model = new_model(problem, round)
-    settings = problem.chain.settings["training"]
-    if settings["warm_start"] and previous is not None:
-        model.load_state_dict(previous)
-    index = torch.as_tensor(labelled, device=problem.device)
-    return train_model(
-        model,
-        problem.pool,
-        problem.pool_labels[index],
-        index,
-        settings,
         problem.streams(round),
+        problem.encoder,
+        problem.device,
     )
 
 
-def mc_sample(problem: Problem, round: int, labelled: np.ndarray, model: BayesianModel) -> Sampled:
+def train(
+    problem: Problem, round: int, labelled: np.ndarray, previous: Mapping[str, Tensor] | None
+) -> Posterior:
+    """Fit to the labelled set (pool indices, int64 [n]).
+
+    previous  the last round's state, used where the scenario has ``warm_start``; else ignored.
+    """
+    posterior = new_posterior(problem, round)
+    settings = problem.chain.settings["training"]
+    if settings["warm_start"] and previous is not None:
+        posterior.load_state_dict(previous)
+    index = torch.as_tensor(labelled, device=problem.device)
+    labels = problem.pool_labels[index]
+    posterior.fit(problem.pool, index, labels, settings, problem.streams(round))
+    return posterior
+
+
+def mc_sample(problem: Problem, round: int, labelled: np.ndarray, posterior: Posterior) -> Sampled:
     """What the chain's method needs, and nothing more."""
     entry = catalog.find(problem.chain.function)
     wanted = set(registry.fields(entry.needs(problem.chain.options)))
@@ -71,8 +67,7 @@ def mc_sample(problem: Problem, round: int, labelled: np.ndarray, model: Bayesia
     second = first.at(PAIRS)
 
     def predict(inputs: Points, index: np.ndarray, keep: set[str], streams: Streams) -> Predictions:
-        return mc_predict(
-            model,
+        return posterior.predict(
             inputs,
             index,
             samples=sampling["samples"],
@@ -81,7 +76,6 @@ def mc_sample(problem: Problem, round: int, labelled: np.ndarray, model: Bayesia
             stream_name="masks",
             keep=keep,
             memory_budget=problem.memory_budget,
-            device=problem.device,
         )
 
     remaining, reference = problem.remaining(labelled), np.arange(len(problem.reference))
@@ -101,7 +95,7 @@ def mc_sample(problem: Problem, round: int, labelled: np.ndarray, model: Bayesia
     if "labelled_features" in wanted:
         features = predict(problem.pool, labelled, {"features"}, first).features
     if "validation" in entry.spec.roles:
-        error = error_rate(model, problem.validation, problem.validation_labels)
+        error = posterior.error_rate(problem.validation, problem.validation_labels)
     return Sampled(found, features, error)
 
 
@@ -123,12 +117,11 @@ def acquire(
 
 
 def evaluate(
-    problem: Problem, round: int, labelled: np.ndarray, model: BayesianModel, picks: np.ndarray
+    problem: Problem, round: int, labelled: np.ndarray, posterior: Posterior, picks: np.ndarray
 ) -> Metrics:
     """Accuracy and negative log-likelihood of the mean prediction on the test set, and more."""
     streams, settings = problem.streams(round), problem.chain.settings
-    test = mc_predict(
-        model,
+    test = posterior.predict(
         problem.test,
         np.arange(len(problem.test)),
         samples=settings["evaluation"]["samples"],
@@ -137,12 +130,11 @@ def evaluate(
         stream_name="evaluation",
         keep={"moments"},
         memory_budget=problem.memory_budget,
-        device=problem.device,
     ).moments
     assert test is not None
     probability = test.mean.gather(1, problem.test_labels[:, None])  # [N, 1]
     hits = test.mean.argmax(dim=1) == problem.test_labels  # [N]
-    epistemic, aleatoric = _uncertainty(problem, round, model, picks)
+    epistemic, aleatoric = _uncertainty(problem, round, posterior, picks)
     frequency = torch.bincount(problem.pool_labels[labelled], minlength=problem.n_classes).double()
     return Metrics(
         accuracy=hits.double().mean().item(),
@@ -154,13 +146,12 @@ def evaluate(
 
 
 def _uncertainty(
-    problem: Problem, round: int, model: BayesianModel, picks: np.ndarray
+    problem: Problem, round: int, posterior: Posterior, picks: np.ndarray
 ) -> tuple[float, float]:
     if not len(picks):
         return float("nan"), float("nan")
     sampling = problem.chain.settings["sampling"]
-    moments = mc_predict(
-        model,
+    moments = posterior.predict(
         problem.pool,
         picks,
         samples=sampling["samples"],
@@ -169,7 +160,6 @@ def _uncertainty(
         stream_name="evaluation",
         keep={"moments"},
         memory_budget=problem.memory_budget,
-        device=problem.device,
     ).moments
     assert moments is not None
     aleatoric = moments.expected_entropy.mean().item()

@@ -15,7 +15,7 @@ from balent.loop import rounds
 from balent.loop.history import Picks, Record, labelled_set
 from balent.loop.journal import Journal, State
 from balent.loop.problem import Problem
-from balent.models.base import BayesianModel
+from balent.posterior.base import Posterior
 
 T = TypeVar("T")
 NO_PICKS = Picks(np.empty(0, dtype=np.int64), np.empty(0))
@@ -47,9 +47,9 @@ def run_rounds(
     with bar:
         for round in range(len(records), last):
             labelled = labelled_set(problem.initial, records)
-            record, model = run_round(problem, round, labelled, state)
-            state = model.state_dict()
-            journal.append(labelled, record, model.state_dict)
+            record, posterior = run_round(problem, round, labelled, state)
+            state = posterior.state_dict()
+            journal.append(labelled, record, posterior.state_dict)
             records.append(record)
             bar.set_postfix(accuracy=f"{record.metrics.accuracy:.3f}", refresh=False)
             bar.update()
@@ -58,21 +58,23 @@ def run_rounds(
 
 def run_round(
     problem: Problem, round: int, labelled: np.ndarray, previous: dict[str, Tensor] | None
-) -> tuple[Record, BayesianModel]:
+) -> tuple[Record, Posterior]:
     """The four steps once. The last round of a chain only trains and evaluates."""
     size = problem.chain.sizes[round]
     seconds = [0.0] * 4
-    model = _timed(seconds, 0, lambda: rounds.train(problem, round, labelled, previous))
+    posterior = _timed(seconds, 0, lambda: rounds.train(problem, round, labelled, previous))
     picks = NO_PICKS
     if size:
-        predictions = _timed(seconds, 1, lambda: rounds.mc_sample(problem, round, labelled, model))
+        predictions = _timed(
+            seconds, 1, lambda: rounds.mc_sample(problem, round, labelled, posterior)
+        )
         picks = _timed(
             seconds, 2, lambda: rounds.acquire(problem, round, labelled, predictions, size)
         )
     metrics = _timed(
-        seconds, 3, lambda: rounds.evaluate(problem, round, labelled, model, picks.indices)
+        seconds, 3, lambda: rounds.evaluate(problem, round, labelled, posterior, picks.indices)
     )
-    return Record(round, len(labelled), metrics, picks, tuple(seconds)), model
+    return Record(round, len(labelled), metrics, picks, tuple(seconds)), posterior
 
 
 def _timed(seconds: list[float], step: int, call: Callable[[], T]) -> T:

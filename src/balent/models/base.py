@@ -10,21 +10,17 @@ Axis letters: n points, S samples, C classes, D units before the last layer.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from balent.errors import ConfigError
-
-Folded = Callable[[Tensor, bool], tuple[Tensor, Tensor | None]]
-"""What BayesianModel.fold returns: f(stem [n, ...], features) gives the logits [S, C, n], and the
-penultimate features summed over the samples [n, D] if ``features``, else None."""
+from balent.models.network import Folded, Networks, NoisyNetwork
 
 
-class BayesianModel(nn.Module, ABC):
-    """A classifier whose dropout masks are arguments.
+class BayesianModel(NoisyNetwork):
+    """A classifier whose dropout masks are arguments: a Network.
 
     mask_sizes        units or channels of each dropout layer, in order
     dropout           p, the same in every layer
@@ -34,9 +30,6 @@ class BayesianModel(nn.Module, ABC):
     """
 
     mask_sizes: tuple[int, ...]
-    samples_at_once: int
-    stem_shape: tuple[int, ...]
-    last: nn.Linear
 
     def __init__(self, dropout: float) -> None:
         if not 0 <= dropout < 1:
@@ -54,27 +47,21 @@ class BayesianModel(nn.Module, ABC):
         return masks
 
     @abstractmethod
-    def stem(self, x: Tensor) -> Tensor:
-        """Everything before the first dropout, [n, ...]; ReLU and pooling are included."""
-
-    @abstractmethod
-    def penultimate(self, stem: Tensor, masks: list[Tensor] | None) -> Tensor:
-        """The input [n, D] of the last layer, with masks [n or 1, units], or without dropout."""
-
-    def forward(self, x: Tensor, masks: list[Tensor] | None = None) -> Tensor:
-        """Logits [n, C] of inputs [n, ...] with masks per point, or without dropout."""
-        return self.last(self.penultimate(self.stem(x), masks))
-
-    @abstractmethod
     def fold(self, masks: list[Tensor]) -> Folded:
         """The network with S samples' masks [S, units], each shared by all points, folded in.
 
         For use under torch.no_grad: what is returned computes no gradients.
         """
 
-    @abstractmethod
-    def workspace(self, points: int) -> int:
-        """Bytes that folding ``samples_at_once`` samples and evaluating points take, about."""
+    def networks(
+        self, samples: int, generator: torch.Generator, points: int | None = None
+    ) -> Networks:
+        """As Network.networks; masks that points share are drawn for all samples at once."""
+        if points is not None:
+            return self.per_point(points, generator)
+        device = self.last.weight.device
+        masks = [mask.to(device) for mask in self.draw_masks(samples, generator)]
+        return lambda block: self.fold([mask[block] for mask in masks])
 
     @torch.no_grad()
     def folded(self, stem: Tensor, masks: list[Tensor]) -> Tensor:

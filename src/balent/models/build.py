@@ -7,16 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from balent.errors import ConfigError
 from balent.models.backbone import Backbone
 from balent.models.base import BayesianModel
-from balent.models.cnn import CNN
+from balent.models.cnn import CNN, Convolutions
 from balent.models.encoders import load_encoder, make_encoder
 from balent.models.head import Head
 from balent.models.initialise import initialise
+from balent.models.mlp import MLP
 from balent.models.spec import FAMILIES, choice, settings_of
+from balent.models.variational import VariationalNetwork
 
 
 def build_model(
@@ -29,7 +31,8 @@ def build_model(
     """A Bayesian network on the CPU.
 
     spec             {family: cnn, channels, kernels, hidden, dropout, last_bias},
-                     {family: head, hidden, dropout, last_bias} or
+                     {family: head, hidden, dropout, last_bias},
+                     {family: mlp, hidden: […], dropped: […], dropout, last_bias} or
                      {family: backbone, encoder: as for build_encoder, hidden, dropout, last_bias}
     input_shape      of one point: (C, H, W) or (D,)
     generator        on the CPU; what it draws does not depend on encoder_weights
@@ -45,6 +48,8 @@ def build_model(
             model = CNN(input_shape, n_classes, **settings)
         elif family == "head":
             model = Head(math.prod(input_shape), n_classes, **settings)
+        elif family == "mlp":
+            model = MLP(math.prod(input_shape), n_classes, **settings)
         else:
             encoder = make_encoder(settings.pop("encoder"), input_shape)
             model = Backbone(encoder, encoder.out_features, n_classes, **settings)
@@ -54,3 +59,41 @@ def build_model(
             raise ConfigError(f"model.family {family} has no encoder to load weights into")
         load_encoder(model.encoder, encoder_weights)
     return model
+
+
+def build_variational(
+    spec: Mapping[str, Any],
+    input_shape: Sequence[int],
+    n_classes: int,
+    generator: torch.Generator,
+    encoder_weights: Mapping[str, Tensor] | None = None,
+    *,
+    hidden: Sequence[int],
+    alpha: float,
+) -> VariationalNetwork:
+    """A network with variational dropout on the CPU, as build_model; of a family, its features.
+
+    hidden  units of each layer with noise; alpha: that they start with
+    """
+    with torch.device("meta"):
+        features, width = make_features(spec, input_shape)
+        model = VariationalNetwork(features, width, hidden, n_classes, alpha)
+    initialise(model, generator)
+    model.reset_alpha()
+    if encoder_weights is not None:
+        load_encoder(features, encoder_weights)
+    return model
+
+
+def make_features(spec: Mapping[str, Any], input_shape: Sequence[int]) -> tuple[nn.Module, int]:
+    """What a family computes before its linear layers, and its width; weights as the context says.
+
+    cnn: the convolutions, without dropout; backbone: the encoder; others: the inputs, flattened.
+    """
+    if spec["family"] == "cnn":
+        convolutions = Convolutions(input_shape, spec["channels"], spec["kernels"])
+        return convolutions, convolutions.out_features
+    if spec["family"] == "backbone":
+        encoder = make_encoder(spec["encoder"], input_shape)
+        return encoder, encoder.out_features
+    return nn.Flatten(), math.prod(input_shape)

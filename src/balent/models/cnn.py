@@ -45,21 +45,7 @@ class CNN(BayesianModel):
         last_bias: bool,
     ) -> None:
         super().__init__(dropout)
-        if len(input_shape) != 3:
-            raise ConfigError(
-                f"model.family cnn: inputs have shape {tuple(input_shape)}; give images [C, H, W]"
-            )
-        if len(channels) != len(kernels) or len(channels) < 2:
-            raise ConfigError(
-                f"model.channels {list(channels)} and model.kernels {list(kernels)}: give two or "
-                "more, as many of one as of the other"
-            )
-        maps = feature_maps((input_shape[1], input_shape[2]), kernels)
-        if min(maps[-1]) < 1:
-            raise ConfigError(
-                f"model.kernels {list(kernels)} leave nothing of images of {maps[0][0]}x"
-                f"{maps[0][1]} pixels; give smaller kernels or fewer blocks"
-            )
+        maps = maps_of(input_shape, channels, kernels)
         planes = [input_shape[0], *channels]
         self.first, self.second, *later = (
             Convolution(a, b, k) for (a, b), k in zip(pairwise(planes), kernels, strict=True)
@@ -136,6 +122,50 @@ class CNN(BayesianModel):
             return logits, total
 
         return evaluate
+
+
+class Convolutions(nn.Sequential):
+    """The convolutions of the CNN without dropout: images [C, H, W] → [n, out_features].
+
+    Raises ConfigError for images that are too small for them.
+    """
+
+    def __init__(
+        self, input_shape: Sequence[int], channels: Sequence[int], kernels: Sequence[int]
+    ) -> None:
+        maps = maps_of(input_shape, channels, kernels)
+        planes = [input_shape[0], *channels]
+        super().__init__(
+            *(Convolution(a, b, k) for (a, b), k in zip(pairwise(planes), kernels, strict=True))
+        )
+        self.out_features = channels[-1] * maps[-1][0] * maps[-1][1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for convolution in self:
+            x = _pool(convolution(x))
+        return x.flatten(1)
+
+
+def maps_of(
+    input_shape: Sequence[int], channels: Sequence[int], kernels: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Height and width before and after each block; raises ConfigError where they do not fit."""
+    if len(input_shape) != 3:
+        raise ConfigError(
+            f"model.family cnn: inputs have shape {tuple(input_shape)}; give images [C, H, W]"
+        )
+    if len(channels) != len(kernels) or len(channels) < 2:
+        raise ConfigError(
+            f"model.channels {list(channels)} and model.kernels {list(kernels)}: give two or "
+            "more, as many of one as of the other"
+        )
+    maps = feature_maps((input_shape[1], input_shape[2]), kernels)
+    if min(maps[-1]) < 1:
+        raise ConfigError(
+            f"model.kernels {list(kernels)} leave nothing of images of {maps[0][0]}x"
+            f"{maps[0][1]} pixels; give smaller kernels or fewer blocks"
+        )
+    return maps
 
 
 def _pool(x: Tensor) -> Tensor:

@@ -49,13 +49,44 @@ def network(spec: Mapping[str, Any], shape: Sequence[int], n_classes: int) -> tu
 
     shape  of a point as stored: (H, W), (H, W, 3) or (D,)
     """
-    last = linear(spec["hidden"], n_classes, bias=spec["last_bias"])
+    last = linear(penultimate(spec), n_classes, bias=spec["last_bias"])
+    if spec["family"] == "mlp":
+        return _mlp(spec, shape, last)
     if spec["family"] == "cnn":
         return _cnn(spec, shape, last)
     if spec["family"] == "head":
         return linear(math.prod(shape), spec["hidden"]), last
     images = encoder(spec["encoder"], shape)
     return images + linear(out_features(spec["encoder"]), spec["hidden"]), last
+
+
+def variational(
+    spec: Mapping[str, Any], hidden: Sequence[int], shape: Sequence[int], n_classes: int
+) -> tuple[Counts, Counts]:
+    """The parts before and after the first random layer of ``models.build_variational``'s network.
+
+    hidden  units of the layers with noise, whose α is counted with their weights
+    """
+    before, width = features(spec, shape)
+    layers = [linear(a, b) for a, b in pairwise([width, *hidden])]
+    alphas = Counts(len(layers), 0, 0)
+    return before, sum(layers, alphas) + linear(hidden[-1], n_classes, bias=False)
+
+
+def features(spec: Mapping[str, Any], shape: Sequence[int]) -> tuple[Counts, int]:
+    """What ``models.make_features`` makes of a family, and its width."""
+    if spec["family"] == "cnn":
+        maps = feature_maps((shape[0], shape[1]), spec["kernels"])
+        blocks = _convolutions(spec, shape)
+        return sum(blocks, NOTHING), spec["channels"][-1] * math.prod(maps[-1])
+    if spec["family"] == "backbone":
+        return encoder(spec["encoder"], shape), out_features(spec["encoder"])
+    return NOTHING, math.prod(shape)
+
+
+def penultimate(spec: Mapping[str, Any]) -> int:
+    """The inputs of a network's last layer."""
+    return spec["hidden"][-1] if spec["family"] == "mlp" else spec["hidden"]
 
 
 def out_features(spec: Mapping[str, Any]) -> int:
@@ -94,7 +125,20 @@ def convolution(n_in: int, n_out: int, kernel: int, size: tuple[int, int]) -> Co
     return Counts(weights + 2 * n_out, weights * pixels, n_out * pixels)
 
 
+def _mlp(spec: Mapping[str, Any], shape: Sequence[int], last: Counts) -> tuple[Counts, Counts]:
+    layers = [linear(a, b) for a, b in pairwise([math.prod(shape), *spec["hidden"]])]
+    first = list(spec["dropped"]).index(True) + 1
+    return sum(layers[:first], NOTHING), sum(layers[first:], last)
+
+
 def _cnn(spec: Mapping[str, Any], shape: Sequence[int], last: Counts) -> tuple[Counts, Counts]:
+    first, *later = _convolutions(spec, shape)
+    maps = feature_maps((shape[0], shape[1]), spec["kernels"])
+    hidden = linear(spec["channels"][-1] * math.prod(maps[-1]), spec["hidden"])
+    return first, sum(later, hidden + last)
+
+
+def _convolutions(spec: Mapping[str, Any], shape: Sequence[int]) -> list[Counts]:
     maps = feature_maps((shape[0], shape[1]), spec["kernels"])
     planes = [shape[2] if len(shape) == 3 else 1, *spec["channels"]]
     blocks = []
@@ -103,8 +147,7 @@ def _cnn(spec: Mapping[str, Any], shape: Sequence[int], last: Counts) -> tuple[C
     ):
         block = convolution(before, after, kernel, (h - kernel + 1, w - kernel + 1))
         blocks.append(Counts(block.parameters - after, block.multiply_adds, block.outputs))
-    hidden = linear(planes[-1] * math.prod(maps[-1]), spec["hidden"])
-    return blocks[0], sum(blocks[1:], hidden + last)
+    return blocks
 
 
 def _stages(

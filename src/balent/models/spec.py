@@ -10,6 +10,7 @@ from balent.errors import ConfigError
 FAMILIES = {
     "cnn": ("channels", "kernels", "hidden", "dropout", "last_bias"),
     "head": ("hidden", "dropout", "last_bias"),
+    "mlp": ("hidden", "dropped", "dropout", "last_bias"),
     "backbone": ("encoder", "hidden", "dropout", "last_bias"),
 }
 ENCODERS = {
@@ -18,6 +19,9 @@ ENCODERS = {
     "resnet50": ("stem",),
 }
 """The keys of each specification, all required, beside ``family`` or ``name``."""
+
+VECTORS = ("head", "mlp")
+"""The families that take vectors; images, too, which they flatten."""
 
 ORIGIN = ("pretrained", "features")
 """Keys of an encoder that say where the caller's weights come from; nothing is built from them."""
@@ -30,12 +34,35 @@ STEMS = {
 """The stems of each encoder."""
 
 
-def check_model(spec: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a specification that ``balent.models.build`` does not build."""
+def check_model(spec: Mapping[str, Any], used: Collection[str] | None = None) -> None:
+    """Raise ConfigError for a specification that ``balent.models.build`` does not build.
+
+    used  the keys that there may be, of those that the family has; all of them if None
+    """
     family = choice("model.family", spec.get("family"), FAMILIES)
-    settings = settings_of("model", spec, "family", FAMILIES[family])
+    keys = [key for key in FAMILIES[family] if used is None or key in used]
+    settings = settings_of("model", spec, "family", keys)
     if "encoder" in settings:
         check_encoder(settings["encoder"], "model.encoder", ORIGIN)
+    if "hidden" not in settings:
+        return
+    several = isinstance(settings["hidden"], Sequence)
+    if several != (family == "mlp"):
+        wanted = "a list, the units of each layer" if family == "mlp" else "one number of units"
+        raise ConfigError(
+            f"model.hidden is {settings['hidden']}; model.family {family} has {wanted}"
+        )
+    if "dropped" in settings:
+        check_dropped(settings["hidden"], settings["dropped"])
+
+
+def check_dropped(hidden: Sequence[int], dropped: Sequence[bool]) -> None:
+    """Raise ConfigError unless ``dropped`` says of every hidden layer whether it has dropout."""
+    if len(dropped) != len(hidden) or not any(dropped):
+        raise ConfigError(
+            f"model.dropped is {list(dropped)} for {len(hidden)} hidden layers; give true or false "
+            "for each of them, and true at least once"
+        )
 
 
 def check_encoder(

@@ -1,14 +1,14 @@
 """Training: short loops over small labelled sets, with little around each step.
 
 What is random is drawn ahead for a run of steps: the order of each epoch (stream "loader"), the
-dropout masks of every row of the run (stream "dropout").
+dropout masks, or other noise, of every row of the run (stream "dropout").
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count, islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.adam import adam
 
 from balent.errors import ConfigError, InputError
-from balent.models.base import BayesianModel
+from balent.models.network import NoisyNetwork
 from balent.streams import Streams
 
 RUN_ROWS = 4096
@@ -24,6 +24,9 @@ RUN_ROWS = 4096
 
 HELD_BYTES = 256 << 20
 """Labelled points of up to this size are converted once; of more, those of each batch."""
+
+
+Trained = TypeVar("Trained", bound=NoisyNetwork)
 
 
 class Points(Protocol):
@@ -35,13 +38,14 @@ class Points(Protocol):
 
 
 def train(
-    model: BayesianModel,
+    model: Trained,
     inputs: Points,
     y: Tensor,
     index: Tensor,
     settings: Mapping[str, Any],
     streams: Streams,
-) -> BayesianModel:
+    penalty: Callable[[], Tensor] | None = None,
+) -> Trained:
     """Train ``model`` in place, from the weights that it has, and return it in evaluation mode.
 
     inputs    the pool
@@ -49,6 +53,7 @@ def train(
     index     labelled points, int64 [n], n > 0
     settings  learning_rate, batch_size, either epochs or steps, and augmentation (absent, None, or
               what balent.features.augment.build_augmentation takes)
+    penalty   gives what is added to the mean loss of every batch
 
     Cross-entropy, Adam, each epoch in an order of its own. A last batch of one point joins the
     batch before it, since batch normalisation can not use it.
@@ -73,7 +78,8 @@ def train(
         masks = [mask.split(lengths) for mask in model.draw_masks(len(rows), dropout)]
         run_rows, labels = rows.split(lengths), y[rows].split(lengths)
         for batch, label, *batch_masks in zip(run_rows, labels, *masks, strict=True):
-            cross_entropy(model(points(batch), batch_masks), label).backward()
+            loss = cross_entropy(model(points(batch), batch_masks), label)
+            (loss if penalty is None else loss + penalty()).backward()
             optimiser.step()
     return model.eval()
 

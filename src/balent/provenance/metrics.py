@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
 from balent.files import write_json, write_text
 from balent.reports.histories import chain, load_histories
+from balent.reports.kinds import pairs
 from balent.reports.statistics import area_under_curve
 
 
@@ -23,13 +23,13 @@ def write_metrics(
 ) -> None:
     """Write both files from the histories that reports show, as means over the seeds.
 
-    items    {scenarios, methods} of each report
+    items    {scenarios, methods, not_run} of each report
     results  the folder of one scale: results/SCALE
     metrics  JSON {scenario: {method: {accuracy: at the end, area: under the curve}}}
     curves   CSV with columns scenario, method, n_labelled, accuracy
     Raises DataError in one line for a history that is absent or is none.
     """
-    shown = sorted({pair for item in items for pair in product(item["scenarios"], item["methods"])})
+    shown = sorted({pair for item in items for pair in pairs(item)})
     histories = load_histories(
         (scenario, method, seed, results / scenario / method / f"seed{seed}" / "history.csv")
         for scenario, method in shown

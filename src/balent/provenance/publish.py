@@ -19,7 +19,7 @@ from balent.provenance.pull import CACHE, DVC, LOCK, find_remote, one_line, open
 
 IN_GIT, FOLDER = "published", Path(".dvc/published")
 NEW, OLD = (Path(".dvc/tmp", name) for name in ("published.new", "published.old"))
-TARGETS, NOTHING = "all metrics", "Nothing to be done"
+TARGETS, NOTHING = "results tables metrics", "Nothing to be done"
 SNAKEMAKE = (sys.executable, "-m", "snakemake", "--dry-run", *TARGETS.split())
 SCALE, LIMIT = "small", 10_000_000  # bytes
 

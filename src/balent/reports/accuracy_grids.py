@@ -1,4 +1,7 @@
-"""An accuracy table in the paper's layout: methods as rows, scenarios with sizes as columns."""
+"""An accuracy table in the paper's layout.
+
+Methods are rows, scenarios with sizes are columns. Of a single method scenarios are the rows.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from balent.reports.context import UNDEFINED
+from balent.reports.context import data_title
 from balent.reports.grid import Grid
 from balent.reports.kinds import BASELINE
+
+NOT_RUN = "not run"
+"""The status of a row whose method is not run in the scenario."""
 
 
 def notes(table: pd.DataFrame) -> str:
@@ -18,8 +24,11 @@ def notes(table: pd.DataFrame) -> str:
     data = ", ".join(dict.fromkeys(table["data"].dropna()))
     scale = table["scale"].iloc[0]
     text = f"Scale: {scale} (data: {data or 'none'}). Test accuracy in percent"
-    text += f", mean ± standard deviation over {n} seeds" if n else ""
-    text += ". Differences against random are paired over seeds, with a 95 % t interval."
+    seeds = "seed" if counts == [1] else "seeds"
+    text += f", mean ± standard deviation over {n} {seeds}" if n else ""
+    text += "."
+    if table["diff_vs_random"].notna().any():
+        text += " Differences against random are paired over seeds, with a 95 % t interval."
     if scale != "paper":
         text += " This is not the paper's scale: its numbers are other experiments."
     return text
@@ -57,17 +66,17 @@ def grids(table: pd.DataFrame) -> list[tuple[str, Grid]]:
 
 
 def _grid(table: pd.DataFrame, text: Callable) -> Grid:
+    several = table["scenario"].nunique() > 1
+    if table["method"].nunique() == 1 and several:
+        return _by_scenario(table, text)
     keys = ["scenario", "scenario_title", "n_labelled"]
     columns = list(table[keys].drop_duplicates().itertuples(index=False, name=None))
     cells = {
-        (row.method, row.scenario, row.n_labelled): (
-            UNDEFINED if row.status == UNDEFINED else text(row)
-        )
-        for row in table.itertuples()
+        (row.method, row.scenario, row.n_labelled): _cell(row, text) for row in table.itertuples()
     }
     return Grid(
         corner="Method",
-        heads=[(title, "" if pd.isna(size) else f"{size:,} labels") for _, title, size in columns],
+        heads=[(title, _labels(size)) for _, title, size in columns],
         rows=[
             (title, [cells[method, scenario, size] for scenario, _, size in columns])
             for method, title in table[["method", "method_title"]]
@@ -77,7 +86,37 @@ def _grid(table: pd.DataFrame, text: Callable) -> Grid:
     )
 
 
+def _by_scenario(table: pd.DataFrame, text: Callable) -> Grid:
+    """Scenarios as rows; a size that a scenario does not have is empty there."""
+    sizes = sorted(table["n_labelled"].dropna().unique()) or [pd.NA]
+    rows = []
+    for _, part in table.groupby("scenario", sort=False):
+        cells = {row.n_labelled: _cell(row, text) for row in part.itertuples()}
+        absent = cells.get(pd.NA, "")  # of a scenario that the scale does not define
+        rows.append((_scenario(part), [cells.get(size, absent) for size in sizes]))
+    return Grid(corner="Scenario", heads=[("", _labels(size)) for size in sizes], rows=rows)
+
+
+def _scenario(part: pd.DataFrame) -> str:
+    """The title of a scenario with its data and copies, where the scale defines it."""
+    first = part.iloc[0]
+    if pd.isna(first["data"]):
+        return first["scenario_title"]
+    return f"{first['scenario_title']}, {data_title(first['data'], int(first['copies']))}"
+
+
+def _labels(size) -> str:
+    return "" if pd.isna(size) else f"{size:,} labels"
+
+
+def _cell(row, text: Callable) -> str:
+    """What there is to say of a row; where that is nothing, why."""
+    return text(row) or ("" if pd.isna(row.status) else row.status)
+
+
 def _pm(mean: float, sd: float) -> str:
+    if pd.isna(mean):
+        return ""
     return f"{mean:.1f}" if pd.isna(sd) else f"{mean:.1f} ± {sd:.1f}"
 
 
@@ -95,9 +134,8 @@ def _difference(row) -> str:
 
 
 def _paper(row) -> str:
-    if not pd.isna(row.paper_mean):
-        return _pm(row.paper_mean, row.paper_sd)
-    return "" if pd.isna(row.paper_status) else row.paper_status.replace("_", " ")
+    status = "" if pd.isna(row.paper_status) else row.paper_status.replace("_", " ")
+    return _pm(row.paper_mean, row.paper_sd) or status
 
 
 def _verdict(row) -> str:

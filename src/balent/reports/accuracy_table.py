@@ -18,10 +18,10 @@ from balent.errors import ConfigError
 from balent.files import write_text
 from balent.layout import feature_set
 from balent.reports import reference
-from balent.reports.accuracy_grids import grids, notes, paper_note
+from balent.reports.accuracy_grids import NOT_RUN, grids, notes, paper_note
 from balent.reports.context import UNDEFINED, ReportContext, output
 from balent.reports.histories import chain
-from balent.reports.kinds import BASELINE
+from balent.reports.kinds import BASELINE, methods_of
 from balent.reports.statistics import Summary, paired_difference, summarise, welch_verdict
 
 COLUMNS = (
@@ -29,6 +29,7 @@ COLUMNS = (
     "scenario",
     "scenario_title",
     "data",
+    "copies",
     "features",
     "method",
     "method_title",
@@ -46,7 +47,7 @@ COLUMNS = (
     "diff_vs_random_low",
     "diff_vs_random_high",
 )
-"""Accuracies and differences in percent; status is empty or "not defined at this scale"."""
+"""Accuracies and differences in percent; status is empty, UNDEFINED or NOT_RUN."""
 
 
 def write(item: dict, context: ReportContext, stem: Path) -> None:
@@ -64,7 +65,8 @@ def accuracy_table(item: dict, context: ReportContext) -> pd.DataFrame:
     """The rows of COLUMNS.
 
     item keys: ``scenarios``, ``methods``, ``budgets`` ({scale: {scenario: [n_labelled, …]}}) and
-    optionally ``reference`` ({table, rows: {method: printed row}, columns: {scenario: {dataset,
+    optionally ``not_run`` ({scenario: [method, …]}: rows without a number of ours) and
+    ``reference`` ({table, rows: {method: printed row}, columns: {scenario: {dataset,
     and every setting that must have this value for the paper's numbers to stand beside ours}}}).
     A setting inside another is named with dots: ``model.encoder.pretrained: imagenet``;
     ``features`` is the feature set of the inputs or of a backbone pre-trained on one.
@@ -86,28 +88,26 @@ def accuracy_table(item: dict, context: ReportContext) -> pd.DataFrame:
                 rows.append(base | {"method": method, "method_title": title, "status": UNDEFINED})
             continue
         settings = context.scenarios[scenario]
-        base |= {"data": settings["data"], "features": feature_set(settings)}
+        base |= {key: settings[key] for key in ("data", "copies")}
+        base["features"] = feature_set(settings)
         for size in _sizes(item, context, scenario):
             accuracy = {
                 method: _at(chain(context.histories, scenario, method), size, scenario)
-                for method in item["methods"]
+                for method in methods_of(item, scenario)
             }
-            for method, values in accuracy.items():
-                ours = summarise(list(values.values()))
-                row = base | {
-                    "method": method,
-                    "method_title": context.methods[method]["title"],
-                    "n_labelled": size,
-                    "mean": ours.mean,
-                    "sd": ours.sd,
-                    "n": ours.n,
-                }
-                row |= printed.beside(ours, scenario, method, size)
-                if method != BASELINE and BASELINE in accuracy:
-                    row |= _against(values, accuracy[BASELINE])
+            for method in item["methods"]:
+                title = context.methods[method]["title"]
+                row = base | {"method": method, "method_title": title, "n_labelled": size}
+                row |= printed.cell(scenario, method, size)
+                if method in accuracy:
+                    row |= _numbers(row, accuracy[method], context.scale)
+                    if method != BASELINE and BASELINE in accuracy:
+                        row |= _against(accuracy[method], accuracy[BASELINE])
+                else:
+                    row["status"] = NOT_RUN
                 rows.append(row)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype({"n_labelled": "Int64", "n": "Int64"})
+    return table.astype({"n_labelled": "Int64", "n": "Int64", "copies": "Int64"})
 
 
 def _sizes(item: dict, context: ReportContext, scenario: str) -> list[int]:
@@ -131,6 +131,17 @@ def _at(rounds: pd.DataFrame, size: int, scenario: str) -> dict[int, float]:
             f"(allowed: {', '.join(map(str, allowed))})"
         )
     return {int(s): 100 * a for s, a in zip(found["seed"], found["accuracy"], strict=True)}
+
+
+def _numbers(row: dict, values: dict[int, float], scale: str) -> dict:
+    """Our accuracy and, where the row has the paper's, the difference from it."""
+    ours = summarise(list(values.values()))
+    numbers: dict[str, Any] = {"mean": ours.mean, "sd": ours.sd, "n": ours.n}
+    if not math.isnan(row.get("paper_mean", math.nan)):
+        theirs = Summary(row["paper_mean"], row["paper_sd"], reference.RUNS)
+        numbers["difference"] = ours.mean - theirs.mean
+        numbers["verdict"] = welch_verdict(ours, theirs) if scale == "paper" else ""
+    return numbers
 
 
 def _against(values: dict[int, float], baseline: dict[int, float]) -> dict[str, float]:
@@ -159,8 +170,8 @@ class _Printed:
             _known("data set", data_sets, table["column"].str.split("/").str[0], spec["table"])
             self.cells = {(c["row"], c["column"]): c for c in table.to_dict("records")}
 
-    def beside(self, ours: Summary, scenario: str, method: str, size: int) -> dict:
-        """The paper's columns of a row; empty where the paper has no such number."""
+    def cell(self, scenario: str, method: str, size: int) -> dict:
+        """The paper's columns of a row; empty where the paper has no such cell."""
         if method not in self.rows or scenario not in self.columns:
             return {}
         settings = dict(self.columns[scenario])
@@ -170,12 +181,7 @@ class _Printed:
         if not same or key not in self.cells:
             return {}
         cell = self.cells[key]
-        row = {"paper_mean": cell["mean"], "paper_sd": cell["sd"], "paper_status": cell["status"]}
-        if not math.isnan(cell["mean"]):
-            theirs = Summary(cell["mean"], cell["sd"], reference.RUNS)
-            row["difference"] = ours.mean - theirs.mean
-            row["verdict"] = welch_verdict(ours, theirs) if self.context.scale == "paper" else ""
-        return row
+        return {f"paper_{key}": cell[key] for key in ("mean", "sd", "status")}
 
 
 def _known(what: str, names: Iterable[str], printed: pd.Series, table: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from balent.reports.agreement import FIRST, sample_counts
 from balent.reports.agreement_table import spearman
@@ -40,15 +41,14 @@ def draw(item: dict, context: ReportContext) -> Figure:
             if row > column:
                 x, y = scores[0, column], scores[0, row]
                 panel.plot(x, y, ".", color=FIRST, markersize=3, alpha=0.7, markeredgewidth=0)
-                panel.ticklabel_format(useOffset=False, scilimits=(-3, 4))
                 panel.tick_params(labelsize=5.5)
                 for axis in (panel.xaxis, panel.yaxis):
-                    axis.offsetText.set_fontsize(5.5)
+                    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.5g}"))
             else:
                 text = names[row]
                 if row < column:
                     rank = spearman(scores[:, row], scores[:, column]).mean()
-                    text = f"{100 * rank:.1f} %"
+                    text = f"{100 * rank:.1f} %".replace("-", "−")
                 panel.text(
                     *(0.5, 0.5, text),
                     ha="center",

@@ -10,6 +10,8 @@ import pandas as pd
 from balent.data.registry import DATASETS
 from balent.files import write_text
 from balent.layout import feature_set
+from balent.models import spec
+from balent.posterior.spec import posterior_of
 from balent.reports.context import UNDEFINED, ReportContext, data_title, output
 
 ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "narrow_resnet": "Narrow ResNet"}
@@ -73,11 +75,11 @@ def _describe(settings: dict, features: Mapping[str, dict]) -> dict:
         "Backbone": _backbone(model, extraction),
         "Loss": "Cross-entropy",
         "Image size": _image_size(known.shape if known else (), extraction),
-        "Batch size": training["batch_size"],
+        "Batch size": training.get("batch_size", "all labelled"),
         "Optimizer": "Adam",
         "Epochs": training.get("epochs"),
         "Learning rate": f"{training['learning_rate']:g}",
-        "Dropout": f"{100 * model['dropout']:g}%",
+        "Dropout": _dropout(settings),
         "MC trials": settings["sampling"]["samples"],
         "Steps": training.get("steps"),
         "Initial set": f"{sizes['initial']}{', balanced' if sizes.get('balanced') else ''}",
@@ -85,16 +87,24 @@ def _describe(settings: dict, features: Mapping[str, dict]) -> dict:
         "Features": feature_set(settings) or "none",
         "Augmentation": _augmentation(training.get("augmentation")),
         "Weights of a round": "of the round before" if training.get("warm_start") else "fresh",
-        "Last-layer bias": "yes" if model["last_bias"] else "no",
+        "Last-layer bias": "yes" if model.get("last_bias") else "no",
         "Mask scope": settings["sampling"].get("mask_scope"),
         "Test": _test(settings["evaluation"]),
     }
 
 
+def _dropout(settings: dict) -> str:
+    """The rate of MC dropout; the posterior's name where it is another one."""
+    name = posterior_of(settings)["name"]
+    if name != "mc_dropout":
+        return name.replace("_", " ")
+    return f"{100 * settings['model']['dropout']:g}%"
+
+
 def _backbone(model: dict, extraction: dict) -> str:
     if model["family"] == "cnn":
         return "CNN"
-    if model["family"] == "head":
+    if model["family"] in spec.VECTORS:
         return encoder_title(extraction["encoder"], "fixed") if extraction else "none"
     weights = model["encoder"].get("pretrained", "none")
     note = "not pre-trained" if weights == "none" else f"{weights} weights"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from balent.data.registry import DATASETS
-
-UNDEFINED = "not defined at this scale"
+from balent.reports.kinds import UNDEFINED as UNDEFINED
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,11 @@ class ReportContext:
     study_folder      where the results of the studies lie
     runs              table of load_runs, for the index
     probes            probe.json of every feature set (its linear probe), for the index
+    finished          {scenario/method: seeds} of the chains that are finished, and
+    finished_studies  the studies that are, where an item shows what there is
+    records           digest of the run records of all these
+    results_folder    where the results of the scale lie
+    data_folder       where the data sets lie, NAME.npz, for items that read picks
     """
 
     scale: str
@@ -47,6 +51,11 @@ class ReportContext:
     probes: Mapping[str, str] = field(default_factory=dict)
     studies: Mapping[str, dict] = field(default_factory=dict)
     study_folder: Path = Path("results/studies")
+    finished: Mapping[str, list[int]] = field(default_factory=dict)
+    finished_studies: Sequence[str] = ()
+    records: str = ""
+    results_folder: Path = Path("results")
+    data_folder: Path = Path("data/raw")
 
     def scenario_title(self, scenario: str) -> str:
         """The title of a scenario, defined at this scale or not."""

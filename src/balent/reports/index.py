@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import yaml
 
 from balent.errors import DataError
 from balent.files import read_json, write_text
-from balent.reports import accuracy_grids, paired
+from balent.reports import accuracy_grids, paired, reproduction, sections
 from balent.reports.configuration_table import encoder_title
 from balent.reports.context import ReportContext, output
 from balent.reports.curves import METRICS
 from balent.reports.grid import Grid
-from balent.reports.kinds import KINDS
+from balent.reports.kinds import KINDS, baseline_of
 
 SCALES = {
     "small": "Small scale: every scenario on small images that come inside a dependency. It shows "
@@ -32,7 +33,7 @@ PROBES = {"features": "features", "pixels": "pixels", "random": "random encoder"
 CSS = """
 body{font:16px/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff;max-width:70rem;
 margin:0 auto;padding:1rem}
-h1,h2{line-height:1.2}h2{margin-top:2.5rem;border-top:1px solid #ddd;padding-top:1rem}
+h1,h2,h3{line-height:1.2}h2{margin-top:2.5rem;border-top:1px solid #ddd;padding-top:1rem}
 .scale{background:#fff4e0;border-left:4px solid #b35a00;padding:.6rem 1rem}
 .wide{overflow-x:auto;margin:1rem 0}
 table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}
@@ -43,6 +44,7 @@ th[scope=colgroup]{text-align:center}
 img{width:100%;max-width:56rem;height:auto}
 pre{overflow-x:auto;background:#f6f6f6;padding:1rem;font-size:.8rem}
 nav ul{padding-left:1.2rem}
+h3{margin-top:2rem}
 """
 
 
@@ -52,7 +54,8 @@ def write(item: dict, context: ReportContext, stem: Path) -> None:
     Styles and figures are inside the page: it loads nothing and works from a disk or an e-mail.
     """
     shown = {name: other for name, other in context.items.items() if other["kind"] != "index"}
-    links = "".join(f'<li><a href="#{n}">{escape(i["title"])}</a></li>' for n, i in shown.items())
+    groups = sections.grouped(shown)
+    links = "".join(_links(title, names, shown) for title, names in groups.items())
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
@@ -63,14 +66,22 @@ def write(item: dict, context: ReportContext, stem: Path) -> None:
         '<li><a href="#runs">Runs</a></li>'
         '<li><a href="#configuration">Configuration</a></li></ul></nav>\n<main>',
     ]
-    for name, other in shown.items():
-        parts.append(f'<section id="{name}">\n<h2>{escape(other["title"])}</h2>')
-        parts += [_caption(name, context), *_body(name, other, context), "</section>"]
+    for title, names in groups.items():
+        parts.append(f"<h2>{escape(title)}</h2>")
+        for name in names:
+            parts.append(f'<section id="{name}">\n<h3>{escape(shown[name]["title"])}</h3>')
+            parts += [_caption(name, context), *_body(name, shown[name], context), "</section>"]
     parts += ['<section id="features">\n<h2>Features</h2>', _features(context), "</section>"]
     parts += ['<section id="runs">\n<h2>Runs</h2>', *_runs(context), "</section>"]
     parts += ['<section id="configuration">\n<h2>Configuration</h2>', _configuration(context)]
     parts.append("</section>\n</main>\n</body>\n</html>\n")
     write_text(output(stem, ".html"), "\n".join(parts))
+
+
+def _links(title: str, names: list[str], items: Mapping[str, dict]) -> str:
+    """A part of the paper in the contents, with its items below it."""
+    links = "".join(f'<li><a href="#{n}">{escape(items[n]["title"])}</a></li>' for n in names)
+    return f"<li>{escape(title)}<ul>{links}</ul></li>"
 
 
 def _body(name: str, item: dict, context: ReportContext) -> list[str]:
@@ -84,8 +95,12 @@ def _body(name: str, item: dict, context: ReportContext) -> list[str]:
         found = [_wide(grid, title) for title, grid in accuracy_grids.grids(table)]
         last = accuracy_grids.paper_note(table)
         return [note, *found, *([f"<p>{escape(last)}</p>"] if last else [])]
+    if item["kind"] == "reproduction":
+        note = f"<p>{escape(name)}.csv holds the numbers, and how ours came to be.</p>"
+        return [note, _wide(reproduction.grid(table), item["title"])]
     if item["kind"] == "paired":
-        title = "Difference against random (percentage points) [95 % interval]"
+        baseline = context.methods[baseline_of(item)]["title"]
+        title = f"Difference against {baseline} (percentage points) [95 % interval]"
         return [_wide(paired.grid(table), title)]
     return [_wide(Grid.of(table), item["title"])]
 

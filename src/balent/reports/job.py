@@ -10,7 +10,7 @@ from pathlib import Path
 from balent import sources
 from balent.reports.context import ReportContext
 from balent.reports.histories import load_histories
-from balent.reports.kinds import KINDS
+from balent.reports.kinds import KINDS, pairs
 from balent.reports.runs import load_runs
 
 
@@ -26,13 +26,20 @@ def write_report(name: str, description: str, results: Path, stem: Path) -> None
     item = context.items[name]
     kind = KINDS[item["kind"]]
     sources.check_unchanged(sources.closure(kind.source))
-    if kind.reads == "histories":
-        context = replace(context, histories=load_histories(chains(context, [item], results)))
+    if kind.reads in ("histories", "picks"):
+        histories = load_histories(chains(context, [item], results))
+        context = replace(context, histories=histories, results_folder=results / context.scale)
     elif kind.reads == "study":
         context = replace(context, study_folder=results / context.scale / "studies")
+    elif kind.reads == "finished":
+        folder = results / context.scale
+        histories = load_histories(finished(context, folder, "history.csv"))
+        context = replace(context, histories=histories, results_folder=folder)
+        context = replace(context, study_folder=folder / "studies")
     elif kind.reads == "reports":
         found = chains(context, list(context.items.values()), results, "run.json")
-        context = replace(context, runs=load_runs(found), folder=stem.parent)
+        folder = stem.parents[name.count("/")]
+        context = replace(context, runs=load_runs(found), folder=folder)
     kind.load()(item, context, stem)
 
 
@@ -40,14 +47,19 @@ def chains(
     context: ReportContext, items: list[dict], results: Path, file: str = "history.csv"
 ) -> Iterator[tuple[str, str, int, Path]]:
     """(scenario, method, seed, file) of every chain that the items show, each once."""
-    shown = {
-        (scenario, method)
-        for item in items
-        for scenario in item.get("scenarios", ())
-        if scenario in context.scenarios
-        for method in item.get("methods", ())
-    }
+    found = {pair for item in items for pair in pairs(item)}
+    shown = {(scenario, method) for scenario, method in found if scenario in context.scenarios}
     for scenario, method in sorted(shown):
         for seed in context.seeds:
             folder = results / context.scale / scenario / method / f"seed{seed}"
             yield scenario, method, seed, folder / file
+
+
+def finished(
+    context: ReportContext, folder: Path, file: str
+) -> Iterator[tuple[str, str, int, Path]]:
+    """As ``chains``, of those that are finished; folder: the results of the scale."""
+    for place, seeds in context.finished.items():
+        scenario, method = place.split("/")
+        for seed in seeds:
+            yield scenario, method, seed, folder / scenario / method / f"seed{seed}" / file

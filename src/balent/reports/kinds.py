@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,10 +17,12 @@ class Kind:
     function  "module:name" of ``write(item, context, stem) -> None``, where ``stem`` is the
               path of the outputs without suffix (such as reports/table1)
     suffixes  one output file for each, all written by one call
-    reads     "histories" (of the item's scenarios and methods), "study" (its study's result),
-              "configuration", or "reports" (the outputs of all other items and the run records)
+    reads     "histories" (of the item's scenarios and methods), "picks" (histories, the picks
+              beside them and the labels of the data), "study" (its study's result),
+              "configuration", "nothing", "finished" (what there is of what the paper has numbers
+              for), or "reports" (the outputs of all other items and the run records)
     keys      what the item must say besides ``kind`` and ``title``
-    optional  what it may say
+    optional  what it may say besides ``section``
     study     the kind of study that it shows, where it reads one
     """
 
@@ -46,6 +48,18 @@ class Kind:
 FIGURE = (".pdf", ".svg", ".png")
 
 
+def _chains(
+    module: str,
+    suffixes: tuple[str, ...],
+    *keys: str,
+    reads: str = "histories",
+    optional: tuple[str, ...] = (),
+) -> Kind:
+    """A kind whose items show the chains of scenarios and methods."""
+    function = f"balent.reports.{module}:write"
+    return Kind(function, suffixes, reads, ("scenarios", "methods", *keys), optional)
+
+
 def _study(
     module: str, suffixes: tuple[str, ...], study: str, *keys: str, optional: tuple[str, ...] = ()
 ) -> Kind:
@@ -60,20 +74,36 @@ KINDS = {
         (".csv", ".md"),
         "histories",
         keys=("scenarios", "methods", "budgets"),
-        optional=("reference",),
+        optional=("reference", "not_run"),
     ),
     "curves": Kind(
         "balent.reports.curves:write",
         FIGURE,
         "histories",
         keys=("scenarios", "methods", "metric"),
+        optional=("not_run",),
     ),
-    "paired": Kind(
-        "balent.reports.paired:write",
-        (".csv",),
+    "curve_grid": Kind(
+        "balent.reports.curve_grid:write",
+        FIGURE,
         "histories",
-        keys=("scenarios", "methods"),
+        keys=("scenarios", "methods", "metrics"),
     ),
+    "scenario_curves": Kind(
+        "balent.reports.scenario_curves:write",
+        FIGURE,
+        "histories",
+        keys=("scenarios", "methods", "metric"),
+    ),
+    "paired": _chains("paired", (".csv",), optional=("baseline",)),
+    "paired_tests": _chains("paired_tests", (".csv",), optional=("baseline",)),
+    "area": _chains("area", (*FIGURE, ".csv")),
+    "setting": _chains("setting", (*FIGURE, ".csv"), "setting"),
+    "labels_needed": _chains("labels_needed", (".csv",), "accuracies"),
+    "profiles": _chains("profiles", (*FIGURE, ".csv"), "accuracies"),
+    "duplicates": _chains("duplicates", (*FIGURE, ".csv"), reads="picks"),
+    "class_balance": _chains("class_balance", FIGURE),
+    "diagram": Kind("balent.reports.diagram:write", FIGURE, "nothing"),
     "configuration_table": Kind(
         "balent.reports.configuration_table:write",
         (".csv",),
@@ -88,28 +118,46 @@ KINDS = {
     "agreement_table": _study("agreement_table", (".csv",), "agreement", "pairs"),
     "selection": _study("selection", FIGURE, "toy", "methods", "sizes"),
     "region": _study("region", FIGURE, "toy", "methods", "sizes"),
+    "marginals": _study("marginals", (*FIGURE, ".csv"), "marginals"),
     "surface": _study("surface", FIGURE, "surface", "methods", optional=("levels",)),
     "timing": _study("timing", FIGURE, "timing", "methods"),
     "timing_table": _study(
-        "timing_table", (".csv",), "timing", "methods", optional=("paper_seconds",)
+        "timing_table",
+        (".csv",),
+        "timing",
+        "methods",
+        optional=("paper_seconds", "reference"),
     ),
+    "reproduction": Kind("balent.reports.reproduction:write", (".csv",), "finished"),
     "index": Kind("balent.reports.index:write", (".html",), "reports"),
 }
 
 
 BASELINE = "random"
-"""The method that all others are compared with in pairs."""
+"""The method that all others are compared with in pairs, where an item names no other."""
 
 REFERENCE_KEYS = ("table", "rows", "columns")
+COLUMN_KEYS = {
+    "accuracy_table": ("dataset",),
+    "timing_table": ("classes", "points", "size"),
+}
+"""What a reference says of each column: of a scenario's the paper's name of the data, of a printed
+column the case of the study that it is."""
+
 REFERENCE_TABLES = ("table1", *(f"table{number}" for number in range(3, 13)))
 """The paper's tables of results in data/reference/ (its Table 2 holds settings)."""
+
+
+def baseline_of(item: dict) -> str:
+    """The method that the others of an item are compared with in pairs."""
+    return item.get("baseline", BASELINE)
 
 
 def check(name: str, item: dict) -> Kind:
     """The kind of an item; raises ConfigError in one line for what no item of a kind can say.
 
     That is an unknown kind, a wrong key, a method or scenario named twice, a paired table without
-    random and another method, and a reference that is not {table, rows, columns}.
+    its baseline and another method, and a reference that is not {table, rows, columns}.
     """
     kind = KINDS.get(item["kind"])
     if kind is None:
@@ -119,7 +167,7 @@ def check(name: str, item: dict) -> Kind:
     for key in kind.keys:
         if key not in item:
             raise ConfigError(f"reports.{name}: an item of kind {item['kind']} needs the key {key}")
-    allowed = ("kind", "title", *kind.keys, *kind.optional)
+    allowed = ("kind", "title", "section", *kind.keys, *kind.optional)
     for key in item:
         if key not in allowed:
             raise ConfigError(
@@ -131,26 +179,39 @@ def check(name: str, item: dict) -> Kind:
         twice = [value for value in dict.fromkeys(names) if names.count(value) > 1]
         if twice:
             raise ConfigError(f"reports.{name}.{key}: {twice[0]!r} appears twice; name it once")
-    if item["kind"] == "paired":
-        _check_paired(name, item["methods"])
+    if "baseline" in kind.optional:
+        _check_paired(name, item)
     if "reference" in item:
-        _check_reference(f"reports.{name}.reference", item["reference"])
+        _check_reference(f"reports.{name}.reference", item["reference"], item["kind"])
+    _check_not_run(f"reports.{name}.not_run", item)
     return kind
 
 
-def _check_paired(name: str, methods: list[str]) -> None:
-    if BASELINE not in methods:
-        raise ConfigError(
-            f"reports.{name}.methods: an item of kind paired compares with {BASELINE!r}; add it"
-        )
-    if len(methods) < 2:
-        raise ConfigError(
-            f"reports.{name}.methods: an item of kind paired has only {BASELINE!r}; add a method "
-            "to compare with it"
-        )
+def _check_paired(name: str, item: dict) -> None:
+    where, baseline = f"reports.{name}.methods: an item of kind {item['kind']}", baseline_of(item)
+    if baseline not in item["methods"]:
+        raise ConfigError(f"{where} compares with {baseline!r}; add it")
+    if len(item["methods"]) < 2:
+        raise ConfigError(f"{where} has only {baseline!r}; add a method to compare with it")
 
 
-def _check_reference(where: str, spec: object) -> None:
+def _check_not_run(where: str, item: dict) -> None:
+    """Refuse what the item does not show anyway, and a scenario in which nothing is run."""
+    for scenario, methods in item.get("not_run", {}).items():
+        for names, allowed in (([scenario], item["scenarios"]), (methods, item["methods"])):
+            wrong = [name for name in names if name not in allowed]
+            if wrong:
+                raise ConfigError(
+                    f"{where}.{scenario}: the item does not show {wrong[0]!r} "
+                    f"(allowed: {', '.join(allowed)})"
+                )
+        if not methods_of(item, scenario):
+            raise ConfigError(
+                f"{where}.{scenario}: leaves no method of the item; remove the scenario instead"
+            )
+
+
+def _check_reference(where: str, spec: object, kind: str) -> None:
     if not isinstance(spec, dict) or set(spec) != set(REFERENCE_KEYS):
         keys = ", ".join(map(str, spec)) if isinstance(spec, dict) else repr(spec)
         raise ConfigError(
@@ -164,12 +225,59 @@ def _check_reference(where: str, spec: object) -> None:
     for key in ("rows", "columns"):
         if not isinstance(spec[key], dict):
             raise ConfigError(f"{where}.{key}: must be a mapping, not {spec[key]!r}")
-    for scenario, column in spec["columns"].items():
-        if not isinstance(column, dict) or "dataset" not in column:
+    needed = COLUMN_KEYS[kind]
+    for name, column in spec["columns"].items():
+        if not isinstance(column, dict) or not set(needed) <= set(column):
             raise ConfigError(
-                f"{where}.columns.{scenario}: must be a mapping with the key dataset, the paper's "
-                f"name of the data, not {column!r}"
+                f"{where}.columns.{name}: must be a mapping with the key {' and '.join(needed)}, "
+                f"not {column!r}"
             )
+
+
+UNDEFINED = "not defined at this scale"
+
+EXTRA = "extra/"
+"""Items with such names are made by the target ``extra`` and not by ``all``."""
+
+
+def of_target(items: Mapping[str, dict], extra: bool = False) -> dict[str, dict]:
+    """The items that ``all`` makes, or those that ``extra`` makes."""
+    return {name: item for name, item in items.items() if name.startswith(EXTRA) == extra}
+
+
+def stated(items: Mapping[str, dict]) -> dict[str, dict]:
+    """The items of the paper for which it has numbers: cells of a table, values in its text."""
+    return {
+        name: item
+        for name, item in items.items()
+        if "section" in item
+        and (
+            {"reference", "paper_rmse"} & set(item)
+            or any("paper" in pair for pair in item.get("pairs", ()))
+        )
+    }
+
+
+def methods_of(item: dict, scenario: str) -> list[str]:
+    """The methods of an item that run in a scenario: all but those that ``not_run`` names."""
+    left_out = item.get("not_run", {}).get(scenario, ())
+    return [method for method in item.get("methods", ()) if method not in left_out]
+
+
+def pairs(item: dict) -> list[tuple[str, str]]:
+    """(scenario, method) of every chain that an item shows."""
+    return [(s, method) for s in item.get("scenarios", ()) for method in methods_of(item, s)]
+
+
+def shown(item: dict) -> str:
+    """The suffix of the output that shows an item on a page: its drawing, else its table."""
+    suffixes = KINDS[item["kind"]].suffixes
+    return ".svg" if ".svg" in suffixes else suffixes[0]
+
+
+def is_table(output: str) -> bool:
+    """Whether an output holds numbers and is published; drawings and pages are made of results."""
+    return output.endswith((".csv", ".md"))
 
 
 def outputs(name: str, item: dict, folder: str = "reports") -> list[str]:

@@ -1,4 +1,4 @@
-"""Paired differences of every method against random, per scenario, with 95 % t intervals."""
+"""Paired differences of every method against a baseline, per scenario, with 95 % t intervals."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from balent.files import write_text
 from balent.reports.context import UNDEFINED, ReportContext, output
 from balent.reports.grid import Grid
 from balent.reports.histories import chain
-from balent.reports.kinds import BASELINE
-from balent.reports.statistics import area_under_curve, paired_difference, summarise
+from balent.reports.kinds import baseline_of
+from balent.reports.measures import MEASURES, measures
+from balent.reports.statistics import paired_difference, summarise
 
-MEASURES = {
-    "area_under_curve": "Area under the learning curve",
-    "final_accuracy": "Final accuracy",
-}
 COLUMNS = (
     "scale",
     "scenario",
@@ -27,7 +24,8 @@ COLUMNS = (
     "status",
     "n",
     "mean",
-    "random_mean",
+    "baseline",
+    "baseline_mean",
     "difference",
     "low",
     "high",
@@ -42,12 +40,14 @@ def write(item: dict, context: ReportContext, stem: Path) -> None:
 
 
 def paired_table(item: dict, context: ReportContext) -> pd.DataFrame:
-    """The rows of COLUMNS; n is the number of seeds that a method and random share.
+    """The rows of COLUMNS; n is the number of seeds that a method and the baseline share.
 
-    item keys: ``scenarios``, ``methods`` (random itself is left out). Intervals are NaN for n < 2.
+    item keys: ``scenarios``, ``methods`` and optionally ``baseline``, one of them (random), which
+    has no rows of its own. Intervals are NaN for n < 2.
     """
     rows = []
-    methods = [method for method in item["methods"] if method != BASELINE]
+    baseline = baseline_of(item)
+    methods = [method for method in item["methods"] if method != baseline]
     for scenario in item["scenarios"]:
         base = {
             "scale": context.scale,
@@ -55,40 +55,32 @@ def paired_table(item: dict, context: ReportContext) -> pd.DataFrame:
             "scenario_title": context.scenario_title(scenario),
         }
         defined = scenario in context.scenarios
-        random = _measures(chain(context.histories, scenario, BASELINE)) if defined else {}
+        against = measures(chain(context.histories, scenario, baseline)) if defined else {}
         for method in methods:
-            row = base | {"method": method, "method_title": context.methods[method]["title"]}
+            row = base | {
+                "method": method,
+                "method_title": context.methods[method]["title"],
+                "baseline": baseline,
+            }
             if not defined:
                 rows += [row | {"measure": measure, "status": UNDEFINED} for measure in MEASURES]
                 continue
-            values = _measures(chain(context.histories, scenario, method))
+            values = measures(chain(context.histories, scenario, method))
             for measure in MEASURES:
                 row = row | {"measure": measure, "n": 0}
-                difference = paired_difference(values[measure], random[measure])
+                difference = paired_difference(values[measure], against[measure])
                 if difference:
-                    shared = sorted(set(values[measure]) & set(random[measure]))
+                    shared = sorted(set(values[measure]) & set(against[measure]))
                     row |= {
                         "n": difference.n,
                         "mean": summarise([values[measure][s] for s in shared]).mean,
-                        "random_mean": summarise([random[measure][s] for s in shared]).mean,
+                        "baseline_mean": summarise([against[measure][s] for s in shared]).mean,
                         "difference": difference.mean,
                         "low": difference.low,
                         "high": difference.high,
                     }
                 rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n": "Int64"})
-
-
-def _measures(rounds: pd.DataFrame) -> dict[str, dict[int, float]]:
-    """{measure: {seed: percent}} of the chains of one method."""
-    found: dict[str, dict[int, float]] = {measure: {} for measure in MEASURES}
-    for seed in rounds["seed"].unique().tolist():
-        curve = rounds[rounds["seed"] == seed]
-        accuracy = (100 * curve["accuracy"]).tolist()
-        sizes = curve["n_labelled"].tolist()
-        found["area_under_curve"][seed] = area_under_curve(sizes, accuracy)
-        found["final_accuracy"][seed] = accuracy[-1]
-    return found
 
 
 def grid(table: pd.DataFrame) -> Grid:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
-from matplotlib.colors import ListedColormap
+import numpy as np
 from matplotlib.figure import Figure
 
 from balent.reports.context import ReportContext
-from balent.reports.selection import (
-    PICKED,
-    PIXELS,
-    boundary,
-    locations,
-    shade,
-    training_points,
-)
+from balent.reports.selection import PICKED, boundary, locations, training_points
 from balent.reports.studies import foot, position, result, save, titles
 from balent.reports.style import house_style
 
@@ -36,13 +28,10 @@ def draw(item: dict, context: ReportContext) -> Figure:
     scores = data["scores"][position(data["methods"], ratio)]
     figure = Figure(figsize=SIZE, layout="constrained")
     left, right = figure.subplots(1, 2)
-    step = math.ceil(len(data["x"]) / PIXELS)
-    extent = (data["x"][0], data["x"][-1], data["y"][0], data["y"][-1])
+    finite = np.maximum(scores, -1)  # contours of -∞ have no place
     for panel in (left, right):
-        shade(panel, data, 0 * scores)
-        inside = (scores >= 0)[::step, ::step]
-        colors = ListedColormap(["#ffffff00", "#F4B6A6"])
-        panel.imshow(inside, cmap=colors, origin="lower", extent=extent, interpolation="none")
+        panel.contourf(data["x"], data["y"], finite, [0, 1], colors=["#F4B6A6"])
+        panel.set(xticks=[], yticks=[], aspect="equal")
         boundary(panel, data)
         training_points(panel, data)
     share = 100 * (scores >= 0).mean()

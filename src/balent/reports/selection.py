@@ -16,7 +16,7 @@ from balent.reports.context import ReportContext
 from balent.reports.studies import foot, position, result, save, titles
 from balent.reports.style import WIDTH, house_style
 
-PIXELS = 160
+PIXELS = 200
 """About so many pixels along a panel; a finer lattice is drawn at every second, third, … point."""
 LEVELS = 32
 """Shades of grey: few, so that images stay small."""

@@ -57,6 +57,22 @@ def welch_verdict(ours: Summary, theirs: Summary) -> str:
     return "higher" if delta > 0 else "lower"
 
 
+def bound_verdict(ours: Summary, relation: str, value: float) -> str:
+    """As ``welch_verdict``, of ``above``, ``below`` or ``about`` a value without a spread.
+
+    ``agrees`` unless the 95 % t interval of our mean lies wholly outside what is stated, which
+    is the value itself for ``about``. Empty where n < 2.
+    """
+    if ours.n < 2:
+        return ""
+    margin = stats.t.ppf((1 + CONFIDENCE) / 2, ours.n - 1) * ours.sd / math.sqrt(ours.n)
+    if relation in ("above", "about") and ours.mean + margin < value:
+        return "lower"
+    if relation in ("below", "about") and ours.mean - margin > value:
+        return "higher"
+    return "agrees"
+
+
 def paired_difference(
     values: Mapping[int, float], baseline: Mapping[int, float]
 ) -> Difference | None:

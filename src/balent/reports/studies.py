@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,7 +14,7 @@ from balent.files import atomic, load_npz
 from balent.reports.context import ReportContext, output
 from balent.reports.style import METADATA, house_style
 
-SMALL = {"fontsize": 7, "color": "#555555"}
+SMALL: dict[str, Any] = {"fontsize": 7, "color": "#555555"}
 """The look of notes."""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from balent.acquisition import catalog
+from balent.errors import DataError
 from balent.files import write_text
 from balent.reports.context import ReportContext, output
 from balent.reports.studies import position, result
@@ -59,6 +60,21 @@ def table(item: dict, context: ReportContext) -> pd.DataFrame:
 def total(data: dict[str, np.ndarray]) -> np.ndarray:
     """Seconds [M, L, J, R] of sampling and choosing together."""
     return data["sampling"] + data["choosing"]
+
+
+def at(
+    data: dict[str, np.ndarray], method: str, classes: int, points: int, size: int
+) -> np.ndarray:
+    """Seconds [R] of a method's batches of ``size`` from ``points``; DataError if not timed."""
+    case = (data["points"] == points) & (data["sizes"] == size)  # [J]
+    if classes not in data["classes"] or not case.any():
+        raise DataError(
+            f"the study's result has no {classes} classes with {size} of {points} points; "
+            "time them, or leave the case out of reference.columns"
+        )
+    c = int(np.flatnonzero(data["classes"] == classes)[0])
+    j = int(np.flatnonzero(case)[0])
+    return total(data)[position(data["methods"], method), c, j]
 
 
 def exponent(sizes: np.ndarray, seconds: np.ndarray) -> float:

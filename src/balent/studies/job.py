@@ -11,17 +11,24 @@ import torch
 
 from balent import runtime, sources
 from balent.acquisition import catalog
-from balent.files import save_npz, write_json
+from balent.files import save_npz, sha256_file, write_json
 from balent.streams import Streams
 from balent.studies import kinds
 from balent.studies.memory import peak_before_resets
 
 
-def run_study(description: str, result: str | Path, record: str | Path) -> None:
+def run_study(
+    description: str,
+    result: str | Path,
+    record: str | Path,
+    data: str | None = None,
+    encoder: str | None = None,
+) -> None:
     """Write a study's arrays as ``.npz``, and how they came to be as JSON.
 
-    description  JSON {name, settings, methods: {name: {function, options}}, torch_threads}; what
-                 else it holds is recorded
+    description  JSON {name, settings, methods: {name: {function, options}}, torch_threads}, of a
+                 kind that trains a network with its chain; what else it holds is recorded
+    data         and encoder: files of that chain, as for balent.loop.problem.load_problem
 
     Studies run on the CPU, so that their draws are the same everywhere, but for those that measure
     time: these run on the configured device.
@@ -34,6 +41,8 @@ def run_study(description: str, result: str | Path, record: str | Path) -> None:
     if settings["kind"] in kinds.TIMED:
         device = runtime.start(threads)
         run = partial(run, device=device)
+    if settings["kind"] in kinds.TRAINED:
+        run = partial(run, chain=json.dumps(study["chain"]), data=data, encoder=encoder)
     torch.set_num_threads(threads)
     start = time.perf_counter()
     arrays = run(settings, methods, Streams(settings["seed"]))
@@ -41,7 +50,8 @@ def run_study(description: str, result: str | Path, record: str | Path) -> None:
     save_npz(result, **arrays)
     about = runtime.describe(device, sources.digest(files))
     about["peak_memory_mib"] = max(about["peak_memory_mib"], round(peak_before_resets()))
-    write_json(record, {"study": study, "seconds": round(seconds, 4), **about})
+    inputs = {path: sha256_file(path) for path in (data, encoder) if path}
+    write_json(record, {"study": study, "inputs": inputs, "seconds": round(seconds, 4), **about})
 
 
 def code_files(kind: str, methods: dict[str, dict]) -> list[Path]:

@@ -8,14 +8,19 @@ from pathlib import Path
 
 from balent.acquisition import catalog
 from balent.errors import BalentError, ConfigError
+from balent.models import spec
 
-KINDS = ("agreement", "toy", "surface", "timing")
+KINDS = ("agreement", "toy", "surface", "timing", "marginals")
 """Each is a module of this package whose ``run(settings, methods, streams)`` returns arrays, and
 the part ``KIND_study`` of the configuration's schema."""
 
 TIMED = ("timing",)
 """Kinds that measure time: ``run`` takes the configured ``device``, too, and the job has the
 machine for itself."""
+
+TRAINED = ("marginals",)
+"""Kinds that train a scenario's network: ``run`` takes its ``chain`` and files, too, and the job
+waits for these."""
 
 PARAMETERS = {"gaussian": ("spread", "noise"), "dirichlet": ("concentration",)}
 """What each distribution of balent.studies.generators takes."""
@@ -36,13 +41,14 @@ def check(settings: dict, methods: dict, where: str) -> None:
 
     methods  {title, function, options} of every configured method
     """
-    for name in settings["methods"]:
+    names = settings.get("methods", [])
+    for name in names:
         if name not in methods:
             raise ConfigError(
                 f"{where}.methods: unknown method {name!r} (allowed: {', '.join(methods)})"
             )
         _check_needs(name, methods[name], settings["kind"], f"{where}.methods")
-    chosen = {name: methods[name] for name in settings["methods"]}
+    chosen = {name: methods[name] for name in names}
     _check_titles(chosen, f"{where}.methods")
     generators = settings.get("generators", {})
     for name, generator in generators.items():
@@ -53,6 +59,8 @@ def check(settings: dict, methods: dict, where: str) -> None:
             raise ConfigError(
                 f"{where}.{key}: {settings[key]} is not ascending; write {sorted(settings[key])}"
             )
+    if "model" in settings:
+        _check_model(settings["model"], where)
     if "range" in settings:
         _check_range(settings["range"], f"{where}.range")
     if settings["kind"] == "timing":
@@ -96,6 +104,13 @@ def _check_generator(generator: dict, where: str) -> None:
 def _check_range(limits: list[float], where: str) -> None:
     if limits[0] >= limits[1]:
         raise ConfigError(f"{where}: {limits} is empty; give the smaller number first")
+
+
+def _check_model(model: dict, where: str) -> None:
+    try:
+        spec.check_model(model)
+    except ConfigError as error:
+        raise ConfigError(f"{where}.{error}") from None
 
 
 def _check_needs(name: str, method: dict, kind: str, where: str) -> None:

@@ -16,7 +16,7 @@ from balent.acquisition.base import Context, Predictions
 from balent.data.inputs import Inputs
 from balent.models.base import BayesianModel
 from balent.models.build import build_model
-from balent.posterior.mc_dropout import mc_predict
+from balent.posterior.sampler import mc_predict
 from balent.streams import Streams
 from balent.studies.memory import Meter
 

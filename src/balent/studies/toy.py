@@ -13,7 +13,7 @@ from balent.acquisition import registry
 from balent.data.inputs import Inputs
 from balent.models.build import build_model
 from balent.models.training import train
-from balent.posterior.mc_dropout import mc_predict
+from balent.posterior.sampler import mc_predict
 from balent.streams import Streams
 from balent.studies.moons import CLASSES, lattice, three_moons
 from balent.studies.scores import score

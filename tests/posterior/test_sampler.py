@@ -11,8 +11,8 @@ import torch
 from balent.errors import InputError, MemoryBudgetError
 from balent.models.build import build_model
 from balent.posterior.accumulator import Accumulator
-from balent.posterior.mc_dropout import PASS, TILE, mc_predict
 from balent.posterior.moments import Moments
+from balent.posterior.sampler import PASS, TILE, mc_predict
 from balent.streams import Streams
 
 CNN = {"family": "cnn", "channels": [4, 6], "kernels": [3, 2], "hidden": 8, "dropout": 0.25}

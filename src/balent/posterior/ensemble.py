@@ -1,0 +1,58 @@
+"""Deep ensembles (Lakshminarayanan et al. 2017; five members in the Large BatchBALD paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from balent.acquisition.base import Predictions
+from balent.data.inputs import PoolView
+from balent.errors import InputError
+from balent.models.ensemble import Ensemble
+from balent.models.training import train
+from balent.posterior.networks import NetworkPosterior
+from balent.posterior.sampler import Points
+from balent.streams import Streams
+
+
+class DeepEnsemble(NetworkPosterior[Ensemble]):
+    """A Posterior whose samples are its members; its features are the mean over the members.
+
+    Each member has its own streams, below its number: of weights, orders of training points, and
+    augmentations.
+    """
+
+    def fit(
+        self,
+        pool: PoolView,
+        index: Tensor,
+        labels: Tensor,
+        settings: Mapping[str, Any],
+        streams: Streams,
+    ) -> None:
+        for number, member in enumerate(self.network.members):
+            train(member, pool, labels, index, settings, streams.at(number))
+
+    def predict(
+        self,
+        inputs: Points,
+        index: np.ndarray,
+        samples: int,
+        mask_scope: str,
+        streams: Streams,
+        stream_name: str,
+        keep: Collection[str],
+        memory_budget: int,
+    ) -> Predictions:
+        members = len(self.network.members)
+        if samples != members:
+            raise InputError(
+                f"samples is {samples}, but the ensemble has {members} members; a sample is a "
+                "member: give as many"
+            )
+        return super().predict(
+            inputs, index, samples, mask_scope, streams, stream_name, keep, memory_budget
+        )

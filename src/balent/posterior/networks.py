@@ -1,0 +1,74 @@
+"""Posteriors that are networks with random weights: all that does not depend on how they train."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from typing import Any, Generic, TypeVar, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from balent.acquisition.base import Predictions
+from balent.data.inputs import PoolView
+from balent.models.network import Network
+from balent.posterior.deterministic import error_rate
+from balent.posterior.sampler import Points, mc_predict
+from balent.streams import Streams
+
+N = TypeVar("N", bound=nn.Module)
+
+
+class NetworkPosterior(ABC, Generic[N]):
+    """A Posterior whose state is that of its network, which is a module and a Network."""
+
+    def __init__(self, network: N) -> None:
+        self.network = network
+
+    @abstractmethod
+    def fit(
+        self,
+        pool: PoolView,
+        index: Tensor,
+        labels: Tensor,
+        settings: Mapping[str, Any],
+        streams: Streams,
+    ) -> None: ...
+
+    def predict(
+        self,
+        inputs: Points,
+        index: np.ndarray,
+        samples: int,
+        mask_scope: str,
+        streams: Streams,
+        stream_name: str,
+        keep: Collection[str],
+        memory_budget: int,
+    ) -> Predictions:
+        return mc_predict(
+            cast(Network, self.network),
+            inputs,
+            index,
+            samples,
+            mask_scope,
+            streams,
+            stream_name,
+            keep,
+            memory_budget,
+            self.device,
+        )
+
+    def error_rate(self, inputs: Points, labels: Tensor) -> float:
+        return error_rate(cast(Network, self.network), inputs, labels)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return self.network.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        self.network.load_state_dict(state)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device

@@ -1,0 +1,195 @@
+"""Monte-Carlo predictions of many points, in fixed tiles of points and fixed blocks of samples.
+
+Which random weights a point sees (``mask_scope``):
+    pool   K draws for the whole call
+    batch  K draws for each run of 1,024 points in the order of ``index``: a tile
+    point  K draws of its own
+What the points of a tile share is one network for all of them (Network.networks): for dropout,
+masks folded into weights, equal to K dense passes up to rounding. The draws of a tile come from the
+stream at its number, those of a pool from the stream at 0, so they depend on nothing else.
+
+Every computation has a shape that follows from its tile: 1,024 points, or for the last one as many
+as there are, filled up with zeros to a multiple of 128 (a full tile would double the work of small
+pools). Samples are added up in order, a block at a time. The memory budget says how many tiles are
+computed side by side, sharing networks, and changes no bit of a result; nor does a device that runs
+out of memory and makes them fewer.
+
+Axis letters: N points, K samples, C classes, D units before the last layer; n points of a tile.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from balent.acquisition.base import Predictions
+from balent.errors import MemoryBudgetError
+from balent.models.network import Folded, Network
+from balent.posterior.accumulator import scratch_bytes
+from balent.posterior.memory import in_runs
+from balent.posterior.outputs import TILE, Tile, check, room
+from balent.streams import Streams
+
+PASS = 128
+"""Images that go through the stem together. Divides TILE; the last tile is a multiple of it too."""
+
+
+class Points(Protocol):
+    """What the sampler needs of balent.data.inputs."""
+
+    shape: tuple[int, ...]  # of one point
+
+    def gather(self, index: Tensor) -> Tensor: ...
+
+
+@torch.no_grad()
+def mc_predict(
+    model: Network,
+    inputs: Points,
+    index: np.ndarray,
+    samples: int,
+    mask_scope: str,
+    streams: Streams,
+    stream_name: str,
+    keep: Collection[str],
+    memory_budget: int,
+    device: str | torch.device = "cpu",
+) -> Predictions:
+    """Predict the points ``index`` (int64 [N], in this order) with ``samples`` draws of weights.
+
+    model          is put into evaluation mode (the statistics of batch normalisation)
+    stream_name    the stream of the draws
+    keep           what to compute: "moments"; "samples", float32 [N, K, C]; "features", the mean
+                   input of the last layer, float32 [N, D]
+    memory_budget  bytes for what is neither input nor output; convolutions inside an encoder come
+                   on top, for 128 points at a time
+    device         of model, inputs and results
+
+    When the device runs out of memory, fewer tiles are held, to the same bits, and the log says so.
+    Raises InputError for another scope or name to keep, or no samples; MemoryBudgetError when not
+    even one tile fits the budget or the device.
+    """
+    check(samples, mask_scope, keep)
+    model.eval()
+    device = torch.device(device)
+    rows = torch.as_tensor(index, dtype=torch.int64, device=device)
+    if mask_scope == "point":
+        logging.getLogger(__name__).warning(
+            "mask_scope point: masks can not be folded into weights; %d points take %d dense "
+            "passes after the first dropout, many times slower than pool or batch",
+            len(rows),
+            samples,
+        )
+    block = min(samples, model.samples_at_once)
+    rest, tile = _workspace(model, inputs, block, keep)
+    minimum = f"{math.ceil((rest + tile) / 2**20)} MiB"
+    if memory_budget < rest + tile:
+        raise MemoryBudgetError(
+            f"memory_budget is {memory_budget / 2**20:.0f} MiB, below the {minimum} of one tile "
+            f"of {TILE} points with this network; raise memory_budget_mib"
+        )
+    c, d = model.last.out_features, model.last.in_features
+    out = room(len(rows), samples, c, d, keep, device)
+    call = _Call(model, inputs, samples, mask_scope, streams, stream_name, out)
+    in_runs(
+        count=-(-len(rows) // TILE),
+        held=(memory_budget - rest) // tile,
+        work=lambda first, last: call.predict(
+            first * TILE, rows[first * TILE : last * TILE], block
+        ),
+        minimum=minimum,
+    )
+    return out
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The arguments of a call, and where its results go."""
+
+    model: Network
+    inputs: Points
+    samples: int
+    scope: str
+    streams: Streams
+    stream_name: str
+    out: Predictions
+
+    def predict(self, start: int, rows: Tensor, block_size: int) -> None:
+        """Predict consecutive tiles, the first of which starts at point ``start``, side by side."""
+        every = stems(self.model, self.inputs, rows)
+        tiles = [
+            _NetworkTile(self, start + i, min(TILE, len(rows) - i), every[i : i + TILE])
+            for i in range(0, len(rows), TILE)
+        ]
+        shared = None
+        if self.scope == "pool":
+            shared = self.model.networks(self.samples, self.generator(0))
+        for k in range(0, self.samples, block_size):
+            block = slice(k, min(k + block_size, self.samples))
+            network = shared(block) if shared else None
+            for tile in tiles:
+                tile.predict(block, network)
+        for tile in tiles:
+            tile.write(self.samples)
+
+    def generator(self, tile: int) -> torch.Generator:
+        """The stream of a tile."""
+        return self.streams.torch(self.stream_name, tile)
+
+
+class _NetworkTile(Tile):
+    """A tile under way: its stem, and its own networks unless the pool shares them."""
+
+    def __init__(self, call: _Call, first: int, size: int, stem: Tensor) -> None:
+        super().__init__(call.out, first, size, len(stem), call.model.last.out_features)
+        self.stem = stem  # [n, ...], n the size filled up
+        self.networks = None
+        if call.scope != "pool":
+            points = TILE if call.scope == "point" else None
+            generator = call.generator(first // TILE)
+            self.networks = call.model.networks(call.samples, generator, points)
+
+    def predict(self, block: slice, network: Folded | None) -> None:
+        """Evaluate and take in a block of samples."""
+        folded = network or self.networks(block)  # type: ignore[misc]  # there is one of the two
+        self.add(block, *folded(self.stem, self.out.features is not None))
+
+
+def stems(model: Network, inputs: Points, rows: Tensor) -> Tensor:
+    """The stems of consecutive tiles, followed by stems of zeros up to a multiple of PASS."""
+    out = torch.empty(-(-len(rows) // PASS) * PASS, *model.stem_shape, device=rows.device)
+    step = _pass(inputs)
+    for i in range(0, len(rows), step):
+        x = inputs.gather(rows[i : i + step])
+        if len(x) % PASS:
+            x = pad(x, (0, 0) * (x.dim() - 1) + (0, -len(x) % PASS))
+        out[i : i + len(x)] = model.stem(x)
+    return out
+
+
+def _pass(inputs: Points) -> int:
+    """How many points go through the stem together."""
+    return PASS if len(inputs.shape) > 1 else TILE
+
+
+def _workspace(
+    model: Network, inputs: Points, block_size: int, keep: Collection[str]
+) -> tuple[int, int]:
+    """Bytes that every run of tiles takes, and those that each of its tiles adds."""
+    c, d = model.last.out_features, model.last.in_features
+    stem = 4 * math.prod(model.stem_shape)  # bytes per point, as the following three
+    sums = 8 * (5 * c + 1) if "moments" in keep else 0
+    features = 4 * d if "features" in keep else 0
+    block = 4 * c * block_size * (2 if "samples" in keep else 1)
+    rest = TILE * (block + sums + features)
+    rest += scratch_bytes(model.last.weight.device) + model.workspace(TILE)
+    rest += _pass(inputs) * (stem + 4 * math.prod(inputs.shape))
+    return rest, TILE * (stem + sums + features)
