@@ -1,9 +1,12 @@
 """What tests of several folders share."""
 
+import random
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
 from balent.cli.check import laid_over
@@ -37,3 +40,21 @@ def tiny_project():
         shutil.copy(ROOT / "config.schema.yaml", folder)
 
     return write
+
+
+@pytest.fixture
+def untouched_global_state():
+    """Fails the test if it drew from, or set, a global random state: torch's, NumPy's, Python's."""
+    before = global_states()
+    yield
+    assert global_states() == before
+
+
+def global_states():
+    """Of torch, of NumPy's legacy functions and of Python's random."""
+    numpy_state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002  what is watched
+    return (
+        torch.get_rng_state().tolist(),
+        (numpy_state["key"].tolist(), numpy_state["pos"]),
+        random.getstate(),
+    )

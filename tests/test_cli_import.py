@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from balent.cli import main
 from balent.config import read_yaml, resolve
@@ -55,17 +56,37 @@ def test_the_job_takes_over_what_was_imported(project, capsys):
     )
     take_over()
     assert not (PLACE / "journal").exists()  # nothing was computed
+    assert not imported.beside(PLACE / "journal").exists()
     for made, name in zip(OUT, imported.FILES, strict=True):
         assert Path(made).read_bytes() == Path("ran", name).read_bytes()
     main(["import", "ran"])
-    assert "is there already; nothing to do" in capsys.readouterr().out
+    assert "checked; next: " in capsys.readouterr().out
+    assert not imported.beside(PLACE / "journal").exists()  # nothing left to take over
+    Path(OUT[0]).write_text("another")
+    refused(capsys, "history.csv: is another result of the chain; remove it to import ran")
+
+
+def test_the_command_that_follows_names_the_overlay(project, capsys):
+    Path("mine.yaml").write_text("seeds: [0]")
+    main(["import", "--config", "mine.yaml", "ran"])
+    assert capsys.readouterr().out.endswith("--config scale=small --configfile mine.yaml\n")
+
+
+def test_a_chain_whose_settings_change_after_it_was_taken_over_is_computed(project):
+    main(["import", "ran"])
+    take_over()
+    config = yaml.safe_load(Path("config.yaml").read_text())
+    config["scenarios"]["full_dropout"]["small"]["training"]["steps"] = 6
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+    take_over()
+    assert json.loads(Path(OUT[2]).read_text())["chain"]["settings"]["training"]["steps"] == 6
 
 
 def test_a_chain_of_another_device_is_known_by_its_record(project):
     """A GPU's results are taken over on a machine without one; the record says where they ran."""
     started, run = job(), json.loads(Path("ran/run.json").read_text())
     run["device"], run["packages"]["torch"] = "cuda:1", "9.9.9+cu999"
-    base = started.base_of("9.9.9+cu999", "cuda")
+    base = started.base_of(run["packages"], "cuda")
     journal = started.journal("ran/journal")
     records, _ = journal.resume(started.problem.initial, [], 3)
     journal.base = base
@@ -100,7 +121,10 @@ def other_data(run):
     ("change", "message"),
     [
         (other_seed, "0 of 3 rounds"),
-        (other_setting, "is of another chain or other settings than small/full_dropout/bald/seed0"),
+        (
+            other_setting,
+            "full_dropout/bald/seed0 here (settings.training.steps); remove the folder",
+        ),
         (other_code, "was made by other code (git "),
         (other_data, "was made from other contents of data/raw/digits.npz"),
     ],
@@ -112,9 +136,11 @@ def test_what_this_checkout_would_not_compute_is_refused(project, capsys, change
     refused(capsys, message)
 
 
-def test_a_changed_history_is_refused(project, capsys):
+def test_a_changed_or_absent_history_is_refused(project, capsys):
     csv = Path("ran/history.csv")
     csv.write_text(csv.read_text().replace("0.", "0.9", 1))
+    refused(capsys, "history.csv: is not what the journal beside it tells")
+    csv.unlink()
     refused(capsys, "history.csv: is not what the journal beside it tells")
 
 
@@ -136,16 +162,26 @@ def test_half_a_run_is_refused(project, capsys):
     refused(capsys, "2 of 3 rounds in its journal")
     shutil.rmtree("ran/journal")
     refused(capsys, "0 of 3 rounds in its journal")
-    Path("ran/run.json").write_text("{}")
-    refused(capsys, "names no chain; give the folder of balent run --out")
+    Path("ran/history.csv").unlink()
+    refused(capsys, "0 of 3 rounds in its journal")
+    whole = json.loads(Path("ran/run.json").read_text())
+    for broken in ({}, [], {**whole, "chain": {**whole["chain"], "seed": "x"}}, *without(whole)):
+        Path("ran/run.json").write_text(json.dumps(broken))
+        refused(capsys, "is no record of a chain; give a folder of balent run")
     Path("ran/run.json").unlink()
-    refused(capsys, "cannot be read as JSON")
+    refused(capsys, "ran: holds no run.json; give a folder of balent run --out")
 
 
 def test_a_chain_in_several_jobs_is_refused(project, capsys):
     config = Path("config.yaml").read_text()
     Path("config.yaml").write_text(config.replace("rounds_per_job: 500", "rounds_per_job: 2"))
     refused(capsys, "granularity: blocks and rounds_per_job: 3 in the configuration")
+
+
+def without(record):
+    """The record without each of the keys that are read."""
+    for key in ("chain", "packages", *imported.RECORDED):
+        yield {name: value for name, value in record.items() if name != key}
 
 
 def refused(capsys, message):

@@ -1,10 +1,12 @@
 """``balent reports``: what there is of every item, from files and configuration alone."""
 
+import copy
 import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from balent.loop.chain import Chain
 from balent.overview import Costs, overview
 from balent.provenance import records
 from balent.resources import Jobs
+from balent.studies import scenario
 
 ROOT = Path(__file__).parents[1]
 ONE = {"scenarios": ["fixed_features"], "methods": ["random", "bald"]}
@@ -52,6 +55,15 @@ REPORTS = {
     "index": {"kind": "index", "title": "All"},
 }
 
+STATED = {
+    "kind": "agreement_table",
+    "title": "Figure 1",
+    "section": "main",
+    "study": "rank_correlation",
+    "pairs": [{"methods": ["bald", "mean_sd"], "paper": {"above": 0.9}}],
+}
+REPRODUCTION = {"kind": "reproduction", "title": "Every number"}
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -83,12 +95,14 @@ def make_chain(method, **changes):
     path.with_name("history.csv").write_text(method)
 
 
-def make_study(name="beta_surface", seconds=7.5):
-    study = finished.untitled(settings().studies[name])
-    methods = {m: finished.untitled(settings().methods[m]) for m in study["methods"]}
-    path = finished.study_record("small", name)
+def make_study(name="beta_surface", seconds=7.5, scale="small"):
+    study = finished.untitled(settings(scale).studies[name])
+    methods = {m: finished.untitled(settings().methods[m]) for m in study.get("methods", ())}
+    path = finished.study_record(scale, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    about = {"name": name, "settings": study, "methods": methods}
+    about = {"name": name, "settings": study, "methods": methods, "torch_threads": 1}
+    if study["kind"] == "marginals":
+        about["chain"] = json.loads(scenario.chain(settings(scale), name).to_json())
     path.write_text(json.dumps({"study": about, "seconds": seconds}))
     path.with_name(f"{name}.npz").write_bytes(b"arrays")
 
@@ -102,6 +116,12 @@ def make_report(name, *suffixes, time=None, record=None):
             os.utime(path, (time, time))
         if record is not None:
             records.write(path.as_posix(), record, path.stat().st_mtime)
+
+
+def params(**context):
+    """A report's parameters in Snakemake's record."""
+    text = json.dumps({"seeds": [4], **context, "undefined": None}, separators=(",", ":"))
+    return [repr("name"), repr(text), repr(["src/balent 0123456789abcdef"])]
 
 
 def rows(capsys, *arguments):
@@ -137,6 +157,25 @@ def test_results_of_other_settings_do_not_count(folder):
     assert finished.study_seconds(settings(), "beta_surface") is None
 
 
+@pytest.mark.parametrize("name", ["beta_surface", "marginals_full_dropout"])
+def test_a_study_with_other_threads_is_not_finished(folder, name):
+    make_study(name)
+    assert finished.study_seconds(settings(), name) == 7.5
+    threads = replace(settings(), runtime=settings().runtime | {"torch_threads": 2})
+    assert finished.study_seconds(threads, name) is None
+
+
+@pytest.mark.parametrize("key", ["training", "model"])
+def test_a_study_of_a_network_is_finished_with_its_scenario_alone(folder, key):
+    """A study's own settings do not say how the network of its scenario is trained."""
+    make_study("marginals_full_dropout")
+    assert finished.study_seconds(settings(), "marginals_full_dropout") == 7.5
+    changed = copy.deepcopy(settings().scenarios)
+    changed["full_dropout"][key] |= {"learning_rate": 0.5} if key == "training" else {"hidden": 7}
+    other = replace(settings(), scenarios=changed)
+    assert finished.study_seconds(other, "marginals_full_dropout") is None
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", "{}"])
 def test_half_a_run_record_is_no_result(folder, text):
     make_chain("random")
@@ -156,7 +195,7 @@ def test_by_records_contents_decide_and_not_times(folder):
     make_chain("bald")
     history = finished.chain_record("small", "fixed_features", "bald", 4).with_name("history.csv")
     digest = {history.as_posix(): f"sha256:{sha256_file(history)}"}
-    record = {"params": ['{"scale": "small"}'], "input_checksums": digest}
+    record = {"params": params(scale="small"), "input_checksums": digest}
     make_report("pairs", ".csv", time=1e9, record=record)
     assert status()["pairs"] == "built"
     history.write_text("other")
@@ -166,10 +205,56 @@ def test_by_records_contents_decide_and_not_times(folder):
 
 
 def test_a_report_of_another_scale_is_stale(folder):
-    record = {"params": ['{"scale": "small"}'], "input_checksums": {}}
+    record = {"params": params(scale="small"), "input_checksums": {}}
     make_report("table2", ".csv", record=record)
     assert status()["table2"] == "built"
     assert status("cpu")["table2"] == "stale"
+
+
+def test_a_report_of_other_seeds_is_stale(folder):
+    make_report("table2", ".csv", record={"params": params(scale="small", seeds=[0, 4])})
+    assert status()["table2"] == "stale"
+
+
+def with_table(scale):
+    """A configuration of one figure with numbers of the paper and the table of all of them."""
+    return replace(settings(scale), reports={"figure1": STATED, "reproduction": REPRODUCTION})
+
+
+def paper_table(scale="paper"):
+    """The overview's entry of that table."""
+    return overview(with_table(scale))[-1]
+
+
+def test_a_table_of_what_is_finished_is_stale_after_more(folder):
+    """At paper scale; by the times of results, and by the context of Snakemake's record."""
+    table = Path("reports/reproduction.csv")
+    assert paper_table().status == "missing"
+    make_report("reproduction", ".csv", time=1e9)
+    assert paper_table().status == "built"  # nothing is finished, nothing is shown
+    make_study("rank_correlation", scale="paper")
+    assert paper_table().status == "stale"
+    assert paper_table().parts == paper_table().done == {("study", "rank_correlation")}
+    os.utime(table, (4e9, 4e9))
+    assert paper_table().status == "built"
+    shown = finished.shown(with_table("paper"), [STATED])
+    assert shown["finished_studies"] == ["rank_correlation"]
+    make_report("reproduction", ".csv", record={"params": params(scale="paper", **shown)})
+    assert paper_table().status == "built"
+    make_study("rank_correlation", seconds=8.5, scale="paper")  # run again: another record
+    assert paper_table().status == "stale"
+    nothing = {"finished": {}, "finished_studies": [], "records": ""}
+    make_report("reproduction", ".csv", record={"params": params(scale="paper", **nothing)})
+    assert paper_table().status == "stale"
+
+
+def test_at_other_scales_a_table_of_what_is_finished_shows_nothing(folder):
+    make_study("rank_correlation")
+    assert paper_table("small").status == "missing"
+    make_report("reproduction", ".csv", time=1e9)
+    assert paper_table("small").status == "built"
+    make_report("reproduction", ".csv", record={"params": params(scale="small")})
+    assert paper_table("small").status == "built"
 
 
 def test_what_a_scale_does_not_define(folder):

@@ -55,17 +55,17 @@ def test_an_interrupted_chain_goes_on_where_it_was(folder):
 
 
 def test_the_results_of_another_chain_are_never_replaced(folder, capsys):
-    run("--scenario", "full_dropout")
-    history = Path("results/small/full_dropout/bald/seed0/history.csv")
+    run("--scenario", "full_dropout", "--out", "chain")
+    history = Path("chain/history.csv")
     before = history.read_bytes()
     for more in (["--seed", "1"], ["--method", "random"]):
         with pytest.raises(SystemExit):
-            run("--scenario", "full_dropout", *more)
+            run("--scenario", "full_dropout", "--out", "chain", *more)
         assert "holds the results of another chain" in capsys.readouterr().err
     assert history.read_bytes() == before
     history.with_name("run.json").unlink()
     with pytest.raises(SystemExit):
-        run("--scenario", "full_dropout")
+        run("--scenario", "full_dropout", "--out", "chain")
     assert "a history of unknown origin" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         run("--scenario", "full_dropout", "--out", "config.yaml")
@@ -86,7 +86,10 @@ def test_a_file_laid_over_the_configuration_is_understood(folder, capsys):
     [
         (["--scenario", "full_dropuot"], "unknown scenario at scale small 'full_dropuot'; did you"),
         (["--scenario", "full_dropout", "--method", "balld"], "--method: unknown method 'balld'"),
-        (["--scenario", "fixed_features"], "features.npz: is not there; make it: snakemake"),
+        (
+            ["--scenario", "fixed_features", "--out", "x"],
+            "features.npz: is not there; make it: snakemake",
+        ),
         (["--scenario", "full_dropout", "--scale", "tiny"], "scale: 'tiny' is not allowed"),
     ],
 )
@@ -97,6 +100,22 @@ def test_wrong_input_is_one_line(folder, capsys, arguments, message):
     assert stop.value.code == 2
     assert message in error
     assert error.count("\n") == 1
+    assert not Path("results").exists()
+
+
+def test_a_failed_start_leaves_no_folder(folder, capsys):
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/digits.npz").write_text("broken")
+    with pytest.raises(SystemExit):
+        main(["run", "--scenario", "full_dropout", "--method", "bald", "--out", "out"])
+    assert not Path("out").exists()
+
+
+def test_the_place_of_another_chain_is_refused(folder, capsys):
+    with pytest.raises(SystemExit):
+        run("--scenario", "full_dropout", "--seed", "3")
+    error = capsys.readouterr().err
+    assert "is not the place of small/full_dropout/bald/seed3; name a folder elsewhere" in error
     assert not Path("results").exists()
 
 

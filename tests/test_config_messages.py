@@ -43,7 +43,7 @@ def small(parent: str, **block: object) -> dict:
         ({"seeds": "0"}, "seeds: '0' is not of type array; write seeds: [0]"),
         ({"seeds": "0, 1"}, "seeds: '0, 1' is not of type array; write seeds: [0, 1]"),
         (
-            {"reports": {"mine": {"kind": "curves", "title": "", "methods": "bald"}}},
+            {"reports": {"mine": {"kind": "curves", "title": "Mine", "methods": "bald"}}},
             "reports.mine.methods: 'bald' is not of type array; write methods: [bald]",
         ),
         (

@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 import torch
@@ -36,6 +37,12 @@ def test_without_a_model_name_the_processor_or_the_architecture_is_named(
     assert runtime.cpu_name().startswith(f"{said}, ")
 
 
+def test_the_packages_that_compute_are_named_with_their_versions():
+    packages = runtime.describe("cpu", "digest")["packages"]
+    for name in ("torch", "numpy", "safetensors", "gpytorch", "linear_operator"):
+        assert packages[name] == version(name)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="read from Linux's own account")
 def test_peak_memory_is_not_that_of_the_process_that_started_this_one():
     child = "from balent import runtime; print(runtime.peak_memory_mib())"
@@ -52,3 +59,8 @@ def test_peak_memory_grows_with_what_is_held():
     held = torch.ones((before + 100) << 17, dtype=torch.float64)
     assert len(held)
     assert runtime.peak_memory_mib() >= before + 100
+
+
+def test_a_package_that_is_not_installed_is_left_out(monkeypatch):
+    monkeypatch.setattr(runtime, "PACKAGES", ("torch", "no_such_package"))
+    assert set(runtime.versions()) == {"torch"}

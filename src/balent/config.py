@@ -16,6 +16,7 @@ import yaml
 from balent import config_checks as checks
 from balent.config_schema import check, check_plain
 from balent.errors import ConfigError
+from balent.reports import item_checks
 from balent.reports.kinds import pairs
 from balent.studies import kinds as study_kinds
 
@@ -141,8 +142,8 @@ def resolve(config: dict, schema: dict, every_budget: bool = True) -> Settings:
         where = f"studies.{name}.{scale}"
         checks.check_study_scenario(studies[name], scenarios, undefined, features, own, where)
     every = config["scenarios"]
-    checks.check_reports(config["reports"], scenarios, every, methods, scale, every_budget)
-    checks.check_study_reports(config["reports"], studies)
+    item_checks.check_reports(config["reports"], scenarios, every, methods, scale, every_budget)
+    item_checks.check_study_reports(config["reports"], studies)
     for entry in own.values():
         entry["path"] = str(Path(entry["path"]).expanduser())
     return Settings(

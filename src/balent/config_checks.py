@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from balent.acquisition import catalog
-from balent.budget import label_counts
-from balent.data import roles
 from balent.data.registry import DATASETS, DataSet
 from balent.data.sizes import Sizes, own_sizes
 from balent.errors import BalentError, ConfigError, DataError
@@ -17,8 +15,6 @@ from balent.features import augment_spec
 from balent.features.settings import SimclrSettings
 from balent.models import spec
 from balent.posterior import spec as posteriors
-from balent.reports import item_checks, kinds
-from balent.studies import report_checks
 from balent.studies.scenario import with_sizes
 
 SIZES = {
@@ -265,37 +261,6 @@ def _check_sizes(settings: dict, known: DataSet | Sizes | None, where: str) -> N
         )
 
 
-def check_reports(
-    reports: dict, scenarios: dict, every: Iterable[str], methods: dict, scale: str, complete: bool
-) -> None:
-    """Refuse items that name what is not there.
-
-    scenarios  those that the scale defines; ``every`` scenario's name
-    complete   refuse also an accuracy table without sizes for a scenario of the scale
-    """
-    every = list(every)
-    _check_rule_names(reports)
-    for name, item in reports.items():
-        kind = kinds.check(name, item)
-        for scenario in item.get("scenarios", ()):
-            one_of(scenario, every, f"reports.{name}.scenarios", "scenario")
-        for chosen in item.get("methods", ()):
-            one_of(chosen, methods, f"reports.{name}.methods", "method")
-            for scenario in item.get("scenarios", ()):
-                if scenario in scenarios and chosen in kinds.methods_of(item, scenario):
-                    entry = catalog.find(methods[chosen]["function"])
-                    roles.check(scenario, scenarios[scenario]["pool"], chosen, entry.spec.roles)
-                    needs = entry.needs(methods[chosen]["options"])
-                    posteriors.check_needs(scenario, scenarios[scenario], chosen, needs)
-        for key in ("budgets", "accuracies"):
-            for other, table in item.get(key, {}).items():
-                for scenario in table:
-                    one_of(scenario, every, f"reports.{name}.{key}.{other}", "scenario")
-        if "budgets" in kind.keys:
-            _check_budgets(name, item, scenarios, scale, complete)
-        item_checks.check(f"reports.{name}", item, scenarios, scale, complete)
-
-
 def check_study_scenario(
     study: dict, scenarios: dict, undefined: dict, features: dict, own: dict, where: str
 ) -> None:
@@ -315,68 +280,3 @@ def check_study_scenario(
         for there, here in SIZES.items():
             text = text.replace(f"{where}.{there}", f"{where}.{here}", 1)
         raise ConfigError(text) from None
-
-
-def check_study_reports(reports: dict, studies: dict) -> None:
-    """Refuse items whose study is not there, is of another kind, or lacks what they show."""
-    for name, item in reports.items():
-        if "study" not in item:
-            continue
-        study = studies[one_of(item["study"], studies, f"reports.{name}.study", "study")]
-        wanted = kinds.KINDS[item["kind"]].study
-        if study["kind"] != wanted:
-            raise ConfigError(
-                f"reports.{name}.study: {item['study']!r} is of kind {study['kind']}, but an item "
-                f"of kind {item['kind']} shows one of kind {wanted}"
-            )
-        paired = [method for pair in item.get("pairs", ()) for method in pair["methods"]]
-        for method in [*item.get("methods", ()), *paired]:
-            one_of(method, study["methods"], f"reports.{name}", f"method of {item['study']}")
-        _check_paper(f"reports.{name}", item, study)
-        report_checks.check(f"reports.{name}", item, study)
-        largest = max(item.get("sizes", [0]))
-        if largest > study.get("picks", largest):
-            raise ConfigError(
-                f"reports.{name}.sizes: {largest} exceeds the {study['picks']} picks of "
-                f"{item['study']}; lower it or raise picks"
-            )
-
-
-def _check_paper(where: str, item: dict, study: dict) -> None:
-    """Refuse numbers of the paper for what the item does not show."""
-    for generator in item.get("paper_rmse", ()):
-        known = study["generators"]
-        one_of(generator, known, f"{where}.paper_rmse", f"generator of {item['study']}")
-    for count, table in item.get("paper_seconds", {}).items():
-        classes = map(str, study["classes"])
-        one_of(count, classes, f"{where}.paper_seconds", f"number of classes of {item['study']}")
-        for method in table:
-            one_of(method, item["methods"], f"{where}.paper_seconds.{count}", "method of the item")
-
-
-def _check_rule_names(reports: dict) -> None:
-    """Refuse two items whose rules would have one name."""
-    names: dict[str, str] = {}
-    for name in reports:
-        other = names.setdefault(name.replace("/", "_"), name)
-        if other != name:
-            raise ConfigError(
-                f"reports.{name}: its rule has the same name as that of {other!r}; rename one"
-            )
-
-
-def _check_budgets(name: str, item: dict, scenarios: dict, scale: str, complete: bool) -> None:
-    where, given = f"reports.{name}.budgets.{scale}", item["budgets"].get(scale, {})
-    for scenario, settings in scenarios.items():
-        grid = label_counts(settings["acquisition"])
-        allowed = ", ".join(map(str, grid if len(grid) <= 20 else [*grid[:9], "…", grid[-1]]))
-        wrong = [count for count in given.get(scenario, ()) if count not in grid]
-        if wrong:
-            raise ConfigError(
-                f"{where}.{scenario}: no round has {wrong[0]} labels (allowed: {allowed})"
-            )
-        if complete and scenario in item["scenarios"] and scenario not in given:
-            raise ConfigError(
-                f"{where}: no sizes for scenario {scenario!r}, which this scale defines; "
-                f"add {scenario}: [sizes] (allowed: {allowed})"
-            )

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from balent.acquisition.catalog import find
-from balent.posterior.forecast import NetworkCost, cost_of
+from balent.posterior.forecast import Cost, cost_of
 
 MIB = 1 << 20
 
@@ -103,10 +103,12 @@ class Chain:
 
     def mc_sample(self) -> float:
         """Seconds of predicting what the method needs, for the whole pool."""
-        samples = self.settings["sampling"]["samples"]
-        passes = bool(self._needs) + ("pairs" in self._needs)
-        points = passes * self._pool + self._reference * (1 + ("pairs" in self._needs))
-        return self._posterior.predict(points, samples) if passes else 0.0
+        if not self._needs:
+            return 0.0
+        samples, passes = self.settings["sampling"]["samples"], 1 + ("pairs" in self._needs)
+        sets = [points for points in (self._pool, self._reference) if points]
+        every = (self._posterior.predict(points, samples, self._scope) for points in sets)
+        return passes * sum(every)
 
     def acquire(self) -> float:
         """Seconds of choosing from the whole pool."""
@@ -122,11 +124,11 @@ class Chain:
 
     def evaluate(self) -> float:
         """Seconds of measuring on the test set, and on the points that were picked."""
-        evaluation = self.settings["evaluation"]
-        points = evaluation.get("points", self.points.n_test)
-        test = self._posterior.predict(points, evaluation["samples"])
+        evaluation, sampling = self.settings["evaluation"], self.settings["sampling"]
+        points, scope = evaluation.get("points", self.points.n_test), sampling["mask_scope"]
+        test = self._posterior.predict(points, evaluation["samples"], scope)
         picked = self.settings["acquisition"]["size"]
-        return test + self._posterior.predict(picked, self.settings["sampling"]["samples"])
+        return test + self._posterior.predict(picked, sampling["samples"], scope)
 
     def bytes_on_gpu(self) -> int:
         """Memory of the host for a process that computes on a GPU."""
@@ -144,13 +146,19 @@ class Chain:
         return frozenset(needs | ({"samples"} if "pairs" in needs else set()))
 
     @cached_property
-    def _posterior(self) -> NetworkCost:
+    def _posterior(self) -> Cost:
         return cost_of(self.settings, self.points, self.speed)
 
     @property
     def _tiles(self) -> int:
         """Bytes of the sampler with all tiles held."""
-        return self._posterior.tiles(self._pool, "mean_and_features" in self._needs)
+        return self._posterior.tiles(self._pool, "mean_and_features" in self._needs, self._scope)
+
+    @property
+    def _scope(self) -> str:
+        """The mask scope of the pool's predictions: joint samples have the pool's."""
+        masks = find(self.function).spec.masks
+        return "pool" if masks == "pool" else self.settings["sampling"]["mask_scope"]
 
     @property
     def _pool(self) -> int:

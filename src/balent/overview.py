@@ -5,10 +5,13 @@ Nothing is computed, and Snakemake, which compares contents, is not asked.
 
 from __future__ import annotations
 
+import ast
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from balent import finished
 from balent.budget import rounds
@@ -31,7 +34,8 @@ Part = tuple  # ("chain", scenario, method, seed), ("features", name) or ("study
 class Item:
     """A report item.
 
-    parts   results that it needs, of itself or through the items that it collects
+    parts   results that it needs, of itself or through the items that it collects; of a table of
+            what there is, those that are there
     done    those of them that are there
     """
 
@@ -53,6 +57,9 @@ def overview(settings: Settings) -> list[Item]:
     """All items in the order of the paper; results/ and reports/ lie in this folder."""
     parts = {name: _parts(settings, name) for name in settings.reports}
     found = _finished(settings, frozenset().union(*parts.values()))
+    stated = kinds.stated(settings.reports) if settings.scale == finished.SCALE else {}
+    shown = found.intersection(part for name in stated for part in parts[name] if _is_result(part))
+    parts |= {name: shown for name in parts if _of_finished(settings, name)}
     done = {name: _done(settings, parts[name], parts[name] & found) for name in parts}
     digest = cache(sha256_file)
     return [
@@ -144,11 +151,19 @@ def _status(
         return kinds.UNDEFINED
     outputs = [Path(path) for path in kinds.outputs(name, item)]
     there = [path for path in outputs if path.is_file()]
-    mine = [part for part in done if part[0] != "features"]  # which other items may have made
+    mine = [part for part in done if _is_result(part)]
     if len(there) < len(outputs) or done != parts:
         return PARTLY if mine or (there and not parts) else MISSING
+    context: dict[str, Any] = {"scale": settings.scale, "seeds": list(settings.seeds)}
+    if _of_finished(settings, name):
+        context |= finished.shown(settings, kinds.stated(settings.reports).values())
     shown = [_file(settings, part) for part in mine]
-    return STALE if _stale(settings.scale, outputs[0], shown, digest) else BUILT
+    return STALE if _stale(context, outputs[0], shown, digest) else BUILT
+
+
+def _of_finished(settings: Settings, name: str) -> bool:
+    """Whether an item shows what is finished, whatever that is."""
+    return kinds.KINDS[settings.reports[name]["kind"]].reads == "finished"
 
 
 def _file(settings: Settings, part: Part) -> Path:
@@ -159,8 +174,12 @@ def _file(settings: Settings, part: Part) -> Path:
     return finished.chain_record(settings.scale, *names).with_name("history.csv")
 
 
-def _stale(scale: str, output: Path, shown: list[Path], digest: Callable[[str], str]) -> bool:
-    """Whether a report is of another scale or of other contents than its results have now.
+def _stale(
+    context: dict[str, Any], output: Path, shown: list[Path], digest: Callable[[str], str]
+) -> bool:
+    """Whether a report is of another context or of other contents than its results have now.
+
+    context  what it must hold: scale, seeds, and what is finished where that counts
 
     By Snakemake's record of it; by times where there is none, as before a pull was recognised.
     """
@@ -173,7 +192,18 @@ def _stale(scale: str, output: Path, shown: list[Path], digest: Callable[[str], 
         for path in shown
         if path.as_posix() in known
     )
-    return changed or f'"scale": "{scale}"' not in " ".join(record["params"])
+    had = _context(record)
+    return changed or any(had.get(key) != value for key, value in context.items())
+
+
+def _context(record: dict[str, Any]) -> dict[str, Any]:
+    """The context that a report was made with: the parameter of its job that is a JSON object.
+
+    Snakemake writes parameters as Python literals. Empty where a job had no such parameter.
+    """
+    values = [ast.literal_eval(text) for text in record["params"]]
+    texts = (value for value in values if isinstance(value, str) and value.startswith("{"))
+    return json.loads(next(texts, "{}"))
 
 
 def _chains(parts: Iterable[Part]) -> int:
@@ -182,3 +212,8 @@ def _chains(parts: Iterable[Part]) -> int:
 
 def _is_chain(part: Part) -> bool:
     return part[0] == "chain"
+
+
+def _is_result(part: Part) -> bool:
+    """Whether reports read a part; features are there for chains, also those of other items."""
+    return part[0] != "features"

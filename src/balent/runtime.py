@@ -9,6 +9,7 @@ import platform
 import resource
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ import balent
 from balent import devices, environment
 from balent.errors import ConfigError
 
-PACKAGES = ("torch", "numpy", "safetensors")
+PACKAGES = ("torch", "numpy", "safetensors", "gpytorch", "linear_operator")
 CPU_INFO, STATUS = Path("/proc/cpuinfo"), Path("/proc/self/status")  # Linux
 
 
@@ -74,8 +75,17 @@ def describe(device: str, code_digest: str) -> dict:
         "code": code_digest,
         "git": _git_version(),
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions of those PACKAGES that are installed."""
+    installed = {}
+    for name in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            installed[name] = importlib.metadata.version(name)
+    return installed
 
 
 def peak_memory_mib() -> int:

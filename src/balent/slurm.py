@@ -21,6 +21,9 @@ def replace_idle_sacct(folder: Path) -> None:
     """
     if shutil.which("sacct") is None:
         return
-    answer = subprocess.run(["sacct", "--noheader"], capture_output=True, text=True)
+    try:
+        answer = subprocess.run(["sacct", "--noheader"], capture_output=True, text=True, timeout=30)
+    except subprocess.TimeoutExpired:  # there is accounting, and it is slow
+        return
     if DISABLED in answer.stdout + answer.stderr:
         os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from balent import forecast as forecasts
+from balent.config import merge_patch
 from balent.data import inputs
 from balent.files import save_npz
 from balent.forecast import MIB, Chain, Points
@@ -26,6 +27,8 @@ block(job, len(job.problem.chain.sizes), f"{folder}/journal", None, out)
 print(open("/proc/self/status").read())
 """
 DIGITS = Points(1_297, 500, (8, 8), 10, 1)
+MEMBERS = {"sampling": {"samples": 5}, "evaluation": {"samples": 5}}
+PIXELS = DIGITS._replace(shape=(64,), width=4)
 SHIPPED = {"training": {"steps": 20}, "sampling": {"samples": 100}, "evaluation": {"samples": 100}}
 WIDE = Points(20_000, 1_000, (256,), 100, 4)
 
@@ -53,15 +56,21 @@ def forecast(arguments, points):
 
 @linux
 @pytest.mark.parametrize(
-    ("scenario", "method", "points"),
+    ("scenario", "method", "points", "patch"),
     [
-        ("full_dropout", "badge", DIGITS),
-        ("redundant_features", "batchbald", DIGITS._replace(shape=(64,), width=4)),
-        ("augmented_backbone", "balentacq", DIGITS),
+        ("full_dropout", "badge", DIGITS, {}),
+        ("redundant_features", "batchbald", PIXELS, {}),
+        ("augmented_backbone", "balentacq", DIGITS, {}),
+        ("variational_cifar100", "badge", PIXELS, {"training": {"epochs": None}}),
+        ("ensemble_redundant", "badge", DIGITS, MEMBERS),
+        ("gaussian_process", "balentacq", PIXELS, {}),
+        ("gaussian_process", "batchbald", PIXELS, {"copies": 2}),
     ],
 )
-def test_small_chains_stay_below_their_forecast(scenario, method, points, arguments, tmp_path):
-    given = arguments(scenario, method, patch=SHIPPED)
+def test_small_chains_stay_below_their_forecast(
+    scenario, method, points, patch, arguments, tmp_path
+):
+    given = arguments(scenario, method, patch=merge_patch(SHIPPED, patch, keep_null=True))
     wanted = forecast(given, points).bytes_on_cpu(budget=1024 * MIB)
     measured = peak(given, tmp_path)
     assert 0.6 * wanted < measured <= wanted

@@ -3,11 +3,12 @@ need of a method is met or refused by name."""
 
 import pytest
 
+from balent import runtime
 from balent.config import merge_patch, read_yaml, resolve
-from balent.errors import ConfigError, InputError
+from balent.errors import ConfigError
 from balent.loop import rounds
 from balent.loop.jobs import Job
-from balent.posterior import gaussian_process
+from balent.posterior import joint
 
 from .conftest import ROLES, ROOT, SETTINGS
 from .test_granularities import compare
@@ -60,12 +61,58 @@ def test_every_need_is_met_or_refused_by_name(scenario, method, arguments):
     assert not {*picks} & {*problem.initial}
 
 
-def test_joint_samples_of_a_large_pool_are_refused(arguments, monkeypatch):
-    monkeypatch.setattr(gaussian_process, "POOL_POINTS", 100)
-    problem = Job.start(**arguments("gaussian_process", "batchbald")).problem
-    posterior = rounds.train(problem, 0, problem.initial, None)
-    with pytest.raises(InputError, match="gives them for at most 100; choose a method that scores"):
+POOL_SCOPE = {"sampling": {"mask_scope": "pool"}}
+SMALL_POOL = {"pool": {"pool": 50}, "copies": 1}
+
+
+@pytest.mark.parametrize(
+    ("method", "patch", "message"),
+    [
+        ("batchbald", {}, "the pool, by method 'batchbald', has 3871 points"),
+        ("bald", POOL_SCOPE, "the pool, by method 'bald', has 3871 points"),
+        ("badge", POOL_SCOPE, "the pool, by method 'badge', has 3871 points"),
+        ("coreset", {}, "the pool, by method 'coreset', has 3871 points"),
+        ("random", POOL_SCOPE | {"evaluation": {"points": 101}}, "the test set has 101 points"),
+        (
+            "random",
+            POOL_SCOPE | {"acquisition": {"size": 101, "budget": 300}},
+            "a round's choice has 101 points",
+        ),
+        ("bald", {}, None),
+        ("random", POOL_SCOPE, None),
+        ("batchbald", SMALL_POOL, None),
+        ("badge", SMALL_POOL | POOL_SCOPE, None),
+    ],
+)
+def test_what_a_gaussian_process_does_not_draw_together_is_refused_before_training(
+    method, patch, message, arguments, monkeypatch
+):
+    monkeypatch.setattr(joint, "POOL_POINTS", 100)
+    given = arguments("gaussian_process", method, patch=patch)
+    if message is None:
+        problem = Job.start(**given).problem
+        posterior = rounds.train(problem, 0, problem.initial, None)
         rounds.mc_sample(problem, 0, problem.initial, posterior)
+        rounds.evaluate(problem, 0, problem.initial, posterior, problem.initial)
+        return
+    with pytest.raises(ConfigError) as caught:
+        Job.start(**given)
+    assert f"scenarios.gaussian_process.posterior: {message} to draw together" in str(caught.value)
+    assert "draws at most 100; choose a method that scores points" in str(caught.value)
+
+
+@pytest.mark.parametrize("package", ["torch", "gpytorch", "linear_operator"])
+def test_the_journal_of_a_gaussian_process_knows_the_packages_that_compute_it(
+    package, arguments, monkeypatch
+):
+    """Another version of gpytorch is another Gaussian process, and the same MC dropout."""
+    other = runtime.versions() | {package: "9.9.9"}
+    for scenario, known in (("gaussian_process", True), ("fixed_features", package == "torch")):
+        job = Job.start(**arguments(scenario))
+        before = job.base
+        with monkeypatch.context() as patch:
+            patch.setattr(runtime, "versions", lambda: other)
+            assert (job.base != before) == known
 
 
 def test_warm_start_goes_on_from_the_weights_of_the_round_before(arguments):

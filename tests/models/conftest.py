@@ -54,11 +54,3 @@ def network(request):
     spec, shape = SPECS[request.param]
     model = build_model(spec, shape, 5, Streams(3).torch("weights")).eval()
     return model, torch.randn(6, *shape, generator=Streams(3).torch("noise"))
-
-
-@pytest.fixture
-def untouched_global_state():
-    """Fails the test if it drew from, or set, torch's global random state."""
-    before = torch.get_rng_state()
-    yield
-    assert torch.equal(torch.get_rng_state(), before)

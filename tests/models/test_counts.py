@@ -7,6 +7,7 @@ from torch import nn
 from balent.models import counts
 from balent.models.build import build_model, build_variational
 from balent.models.encoders import build_encoder
+from balent.posterior.spec import USED
 from balent.streams import Streams
 
 HEAD = {"family": "head", "hidden": 12, "dropout": 0.2, "last_bias": False}
@@ -79,6 +80,8 @@ def test_a_network_with_variational_dropout(spec, shape):
     x = point(shape)
     weights = Streams(0).torch("weights")
     build = {"hidden": [6, 5], "alpha": 0.25}
+    keys = {"family", *USED["variational_dropout"]}
+    spec = {key: value for key, value in spec.items() if key in keys}
     model = build_variational(spec, x.shape[1:], 7, weights, **build)
     before, after = counts.variational(spec, [6, 5], shape, 7)
     assert before + after == counted(model, x)

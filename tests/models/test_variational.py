@@ -94,18 +94,26 @@ def test_points_share_drawn_weights_but_not_reparameterised_outputs(layer):
 
 @pytest.mark.parametrize("family", SPECS)
 @torch.no_grad()
-def test_both_ways_to_predict_agree_in_the_first_two_moments_of_every_logit(family):
-    """One hidden layer: means agree exactly in expectation, and so do variances, since a ReLU's
-    input has the same marginal distribution either way; but units are dependent through weights."""
-    model, x = network(family, hidden=(9,))
+def test_both_ways_to_predict_agree_in_the_moments_of_a_points_logits(family):
+    """Two layers: given its inputs, a layer's units are independent either way, so that a point's
+    logits have one joint distribution: means, deviations and correlations are equal. Those of two
+    points are not: they share weights, and noise they do not."""
+    model, x = network(family, alpha=0.5)
     model.last.weight.mul_(3)
-    samples = 8000
+    samples, n = 16_000, len(x)
     stem = model.stem(x)
     weights = model.networks(samples, generator())(slice(0, samples))(stem, False)[0]  # [S, C, n]
-    points = model.networks(samples, generator(), len(x))(slice(0, samples))(stem, False)[0]
+    points = model.networks(samples, generator(), n)(slice(0, samples))(stem, False)[0]
     spread = weights.std(0)
     assert ((weights.mean(0) - points.mean(0)).abs() < 5 * spread / math.sqrt(samples / 2)).all()
     torch.testing.assert_close(spread, points.std(0), rtol=0.08, atol=1e-4)
+    for point in range(n):
+        shared, own = (torch.corrcoef(y[:, :, point].T) for y in (weights, points))  # [C, C]
+        torch.testing.assert_close(shared, own, rtol=0, atol=0.06)
+        assert (shared - torch.eye(5)).abs().max() > 0.2  # the case is not trivial
+    shared, own = (torch.corrcoef(y[:, 0].T) - torch.eye(n) for y in (weights, points))  # [n, n]
+    assert shared.abs().max() > 0.3
+    assert own.abs().max() < 5 / math.sqrt(samples)
 
 
 @pytest.mark.parametrize("family", SPECS)
@@ -158,21 +166,35 @@ def test_the_divergence_has_the_published_coefficients():
     assert c == (1.16145124, -1.50204118, 0.58629921)
 
 
-def test_alpha_stays_below_1():
-    layer = VariationalLinear(3, 2, alpha=0.99)
+def test_descending_the_divergence_brings_alpha_towards_1():
+    layer = VariationalLinear(3, 2, alpha=0.9)
     for _ in range(200):
         layer.zero_grad()
         layer.divergence().backward()
         with torch.no_grad():
             layer.logit -= layer.logit.grad
-    assert 0.99 < layer.alpha <= 1
+    assert layer.alpha > 0.99
+
+
+@pytest.mark.parametrize("logit", [-40.0, 40.0])
+def test_the_divergence_and_its_gradient_are_finite_far_out(logit):
+    """In float32 α is exactly 1 from a parameter of 17 on."""
+    layer = VariationalLinear(3, 2, alpha=0.5)
+    with torch.no_grad():
+        layer.logit.fill_(logit)
+    divergence = layer.divergence()
+    divergence.backward()
+    assert divergence.isfinite()
+    assert layer.logit.grad.isfinite()
+    assert layer.alpha.item() == (1 if logit > 0 else pytest.approx(math.exp(logit)))
+    constant = -6 * sum(COEFFICIENTS) if logit > 0 else 3 * -logit
+    assert divergence.item() == pytest.approx(constant, rel=1e-5)
 
 
 def test_every_parameter_has_a_finite_gradient_even_where_inputs_are_0(layer):
     model, x = network()
     x[0] = 0
-    loss = model(x, model.draw_masks(len(x), generator())).square().sum() + model.divergence()
-    loss.backward()
+    model(x, model.draw_masks(len(x), generator())).square().sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().sum() > 0, name
@@ -183,7 +205,9 @@ def test_the_noise_shapes_the_gradient_of_alpha():
     model, x = network(alpha=0.5)
     noise = model.draw_masks(len(x), generator())
     model(x, noise).square().sum().backward()
-    assert all(layer.logit.grad != 0 for layer in model.layers)
+    for layer in model.layers:
+        assert layer.logit.grad is not None
+        assert layer.logit.grad > 0.01
 
 
 def test_its_layers_are_those_of_the_paper():

@@ -6,7 +6,10 @@ import torch
 
 from balent.errors import InputError
 from balent.models.build import build_model
+from balent.models.ensemble import STEP
 from balent.models.training import train
+from balent.posterior.build import build_posterior
+from balent.posterior.outputs import TILE
 
 from .test_posteriors import (
     CLASSES,
@@ -53,6 +56,22 @@ def test_its_features_are_the_mean_over_members(ensemble):
         members = [m.penultimate(m.stem(POOL.x), None) for m in ensemble.network.members]
     found = predict(ensemble, keep={"features"}).features
     torch.testing.assert_close(found, torch.stack(members).mean(0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("hidden", [[4000, 10], [10, 4000], [10, 4000, 10]])
+def test_its_workspace_holds_the_widest_layer(hidden):
+    """Layers of a member put out float32 values for so many points together."""
+    spec = {"family": "mlp", "hidden": hidden}
+    settings = {"model": spec | {"last_bias": False}, "posterior": {"name": "ensemble"}}
+    settings["posterior"]["members"] = 2
+    ensemble = build_posterior(settings, SHAPE, CLASSES, STREAMS).network
+    sizes = []
+    for layer in ensemble.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.register_forward_hook(lambda *given: sizes.append(given[2].nbytes))
+    ensemble.deterministic(POOL.x)
+    assert max(sizes) == 4 * STEP * 4000
+    assert 2 * max(sizes) <= ensemble.workspace(TILE) < 10 * max(sizes)
 
 
 def test_another_number_of_samples_is_refused():

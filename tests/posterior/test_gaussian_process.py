@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from balent.errors import InputError
-from balent.posterior import gaussian_process
+from balent.errors import InputError, MemoryBudgetError
+from balent.posterior import conditioning, joint, marginal_likelihood
+from balent.posterior.accumulator import scratch_bytes
 from balent.posterior.conditioning import (
     Conditioned,
     Hyperparameters,
@@ -130,7 +131,7 @@ def fitted(data, steps=20):
 
 def predict(posterior, points, samples, scope, keep=("samples",)):
     index = np.arange(len(points))
-    arguments = (samples, scope, STREAMS, "masks", set(keep), 1 << 30)
+    arguments = (samples, scope, STREAMS, "masks", set(keep), 1 << 32)
     return posterior.predict(Array(points), index, *arguments)
 
 
@@ -158,6 +159,102 @@ def test_samples_have_the_processes_moments_and_scopes_share_them(data, scope):
     assert np.abs(correlation - expected).max() < 0.05
 
 
+@pytest.mark.parametrize("scope", ["batch", "point"])
+def test_samples_do_not_depend_on_the_points_behind(data, scope):
+    posterior, points = fitted(data), torch.cat([data[2]] * 40)  # a full tile, and part of one
+    every = predict(posterior, points, 5, scope).samples
+    for n in (7, 1024 + 7):
+        torch.testing.assert_close(predict(posterior, points[:n], 5, scope).samples, every[:n])
+
+
+def test_distances_far_from_the_origin(data):
+    x, y = data[0].double(), data[2].double()
+    expected = (x[:, None] - y).square().sum(dim=2)
+    found = squared_distances(x + 1e6, y + 1e6)
+    torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("noise", "joint", "points"),
+    [
+        (-2.0, True, "labelled"),
+        (-1e-3, True, "predicted"),
+        (-1e-3, False, "predicted"),
+        (float("nan"), False, "labelled"),
+    ],
+)
+def test_what_is_not_positive_definite_is_refused_in_one_line(noise, joint, points):
+    """A noise below zero stands for rounding: one point, where the prior variance is 1."""
+    one = torch.ones(1, 1, dtype=torch.float64)
+    given = Conditioned(Labelled(one, one, noise * one), Hyperparameters(one[0], one[0], one[0]))
+    with pytest.raises(InputError) as caught:
+        given.mean_and_root(0, 0 * one, 0 * one if joint else None)
+    assert f"covariance of {points} points is not positive definite" in str(caught.value)
+    assert "lower training.learning_rate or training.steps" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("learning_rate", "steps"), [(1e30, 5), (float("inf"), 1)])
+def test_training_that_diverges_is_refused_in_one_line(data, learning_rate, steps):
+    given = labelled(data)
+    with pytest.raises(InputError) as caught:
+        maximise(given, given.start(), learning_rate, steps)
+    assert f"diverged (learning_rate {learning_rate}, steps {steps}); lower training.le" in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value)
+
+
+def peak_bytes(work):
+    """The most bytes that torch held of what it allocated during ``work``; and its result."""
+    with torch.profiler.profile(profile_memory=True) as profile:
+        result = work()
+    events = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
+    sizes = [e.nbytes() for e in sorted(events, key=lambda e: e.start_ns())]
+    return max(np.cumsum(sizes)), result
+
+
+@pytest.mark.parametrize(
+    ("scope", "n", "points", "samples", "classes", "width"),
+    [  # each dominated by another term: squares of points, labelled points, samples, features
+        ("pool", 20, 1500, 5, 3, 4),
+        ("batch", 20, 2048, 5, 3, 4),
+        ("point", 2000, 1024, 5, 3, 4),
+        ("point", 20, 2048, 200, 10, 4),
+        ("point", 20, 1024, 5, 3, 3000),
+    ],
+)
+def test_the_memory_of_a_tile_is_what_it_takes(scope, n, points, samples, classes, width):
+    random = STREAMS.torch("noise")
+    x, y = torch.randn(n, width, generator=random), torch.arange(n) % classes
+    posterior = GaussianProcess(torch.nn.Flatten(), classes, 0.01, torch.device("cpu"))
+    found = Hyperparameters(*torch.ones(3, classes, dtype=torch.float64))
+    posterior.load_state_dict({**vars(found), "x": x, "labels": y})
+    others = torch.randn(points, width, generator=random)
+    predict(posterior, others[:2], 5, scope)  # factorises
+    peak, out = peak_bytes(lambda: predict(posterior, others, samples, scope))
+    together = points if scope == "pool" else 1024
+    tile = joint.tile_bytes(together, n, samples, classes, width, scope != "point")
+    minimum = tile + scratch_bytes(torch.device("cpu"))
+    assert 0.5 * minimum < peak - out.samples.nbytes < minimum
+    arguments = (samples, scope, STREAMS, "masks", {"samples"}, minimum - 1)
+    with pytest.raises(MemoryBudgetError, match=f"below the {math.ceil(minimum / 2**20)} MiB"):
+        posterior.predict(Array(others), np.arange(points), *arguments)
+
+
+def test_a_full_device_is_named_in_one_line(data, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate")
+
+    posterior = fitted(data)
+    monkeypatch.setattr(conditioning, "rbf", full)
+    with pytest.raises(MemoryBudgetError, match="on the device in prediction of the Gaussian"):
+        predict(posterior, data[2], 5, "batch")
+    monkeypatch.setattr(marginal_likelihood, "maximise", full)
+    with pytest.raises(MemoryBudgetError, match="on the device in training of the Gaussian"):
+        fitted(data)
+
+
 def test_features_are_the_inputs_and_absent_classes_are_unlikely(data):
     found = predict(fitted(data), data[2], 50, "batch", {"features", "moments"})
     assert torch.equal(found.features, data[2])
@@ -165,7 +262,7 @@ def test_features_are_the_inputs_and_absent_classes_are_unlikely(data):
 
 
 def test_joint_samples_of_too_many_points_are_refused(data, monkeypatch):
-    monkeypatch.setattr(gaussian_process, "POOL_POINTS", 20)
+    monkeypatch.setattr(joint, "POOL_POINTS", 20)
     posterior = fitted(data, steps=1)
     with pytest.raises(InputError) as caught:
         predict(posterior, data[2], 5, "pool")
@@ -174,12 +271,16 @@ def test_joint_samples_of_too_many_points_are_refused(data, monkeypatch):
     )
     assert predict(posterior, data[2][:20], 5, "pool").n_points == 20
     assert predict(posterior, data[2], 5, "batch").n_points == 30
+    assert torch.equal(predict(posterior, data[2], 5, "pool", {"features"}).features, data[2])
 
 
 def test_a_process_that_was_not_fitted_and_equal_points_are_refused(data):
     posterior = GaussianProcess(torch.nn.Flatten(), C, 0.01, torch.device("cpu"))
     with pytest.raises(InputError, match="no labelled points; fit it first"):
         posterior.state_dict()
+    for keep in ("features", "samples"):
+        with pytest.raises(InputError, match="no labelled points; fit it first"):
+            predict(posterior, data[2], 5, "batch", {keep})
     with pytest.raises(InputError, match="the 40 labelled points are all equal"):
         fitted((torch.ones(N, D), *data[1:]))
 

@@ -1,6 +1,7 @@
 """Every posterior on every family: fits, predicts, goes on, is saved and loaded; no bit of a
 prediction depends on the memory budget, and no global random state is touched."""
 
+from copy import deepcopy
 from dataclasses import fields
 from functools import cache
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from balent.errors import InputError, MemoryBudgetError
+from balent.errors import ConfigError, InputError, MemoryBudgetError
 from balent.models.network import Network
 from balent.posterior.build import build_posterior
 from balent.posterior.moments import Moments
@@ -152,16 +153,37 @@ def test_a_saved_state_predicts_the_same_bits(family, name):
 def test_it_goes_on_from_a_loaded_state(family, name):
     """A step of training after a fit is not a step from the start, and does not depend on whether
     the state was saved in between."""
-    state = fitted(family, name).state_dict()
     index = torch.arange(1, 90, 2)
-    results = []
-    for seed in (5, 6):
-        posterior = fresh(family, name, seed)
-        posterior.load_state_dict(state)
-        results.append(predict(fit(posterior, name, index, steps=1)))
-    assert_same_bits(*results)
-    scratch = predict(fit(fresh(family, name, 5), name, index, steps=1))
-    assert not torch.equal(results[0].samples, scratch.samples)
+    loaded = fresh(family, name, 5)
+    loaded.load_state_dict(fitted(family, name).state_dict())
+    loaded, going_on, scratch = (
+        predict(fit(posterior, name, index, steps=1))
+        for posterior in (loaded, deepcopy(fitted(family, name)), fresh(family, name, 5))
+    )
+    assert_same_bits(loaded, going_on)
+    assert not torch.equal(loaded.samples, scratch.samples)
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "message"),
+    [
+        ("posterior", {"name": "foo"}, "posterior.name is 'foo'; allowed: mc_dropout, variat"),
+        ("posterior", {"kl_weight": ...}, "posterior.kl_weight: is missing; variational_dropout"),
+        ("posterior", {"members": 5}, "posterior.members: is unknown; variational_dropout has"),
+        ("posterior", {"alpha": 1.5}, "posterior.alpha: 1.5 is not above 0 and below 1"),
+        ("posterior", {"alpha": 0.0}, "posterior.alpha: 0.0 is not above 0 and below 1"),
+        ("model", {"family": "vit"}, "model.family is 'vit'; allowed: cnn, head, mlp, backbone"),
+        ("model", {"hidden": 9}, "model.hidden: variational_dropout does not use it; remove it"),
+        ("model", {"kernels": ...}, "model.kernels is missing; model.family cnn has channels"),
+    ],
+)
+def test_settings_that_no_posterior_is_built_from_are_refused(part, change, message):
+    given = settings("cnn", "variational_dropout")
+    given[part] = {k: v for k, v in {**given[part], **change}.items() if v is not ...}
+    with pytest.raises(ConfigError) as caught:
+        build_posterior(given, SHAPE, CLASSES, STREAMS)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("scope", ["pool", "batch", "point"])

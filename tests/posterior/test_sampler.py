@@ -1,6 +1,6 @@
 """The sampler against K dense passes with the same masks; tiles, budgets, what is kept."""
 
-import logging
+import weakref
 from dataclasses import fields
 from itertools import count
 
@@ -220,13 +220,22 @@ def test_no_points():
     assert (result.samples.shape, result.features.shape) == ((0, 5, 3), (0, 12))
 
 
-def test_point_scope_says_at_start_that_it_is_slow(caplog):
-    model, inputs = network("head", n=4)
-    with caplog.at_level(logging.WARNING):
-        predict(model, inputs, scope="batch")
-        assert caplog.text == ""
-        predict(model, inputs, scope="point")
-    assert "slower" in caplog.text
+@pytest.mark.parametrize("scope", ["pool", "batch"])
+def test_one_block_of_weights_is_held_at_a_time(scope, monkeypatch):
+    """When the weights of a block are made, those of the block before are gone."""
+    model, inputs = network("cnn")
+    fold, held = type(model).fold, []
+
+    def recorded(self, masks):
+        alive = sum(network() is not None for network in held)
+        evaluate = fold(self, masks)
+        held.append(weakref.ref(evaluate))
+        assert alive == 0
+        return evaluate
+
+    monkeypatch.setattr(type(model), "fold", recorded)
+    predict(model, inputs, samples=3 * model.samples_at_once, scope=scope)
+    assert len(held) == (3 if scope == "pool" else 9)
 
 
 def test_the_result_carries_no_gradient_and_the_model_is_in_evaluation_mode():

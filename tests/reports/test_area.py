@@ -11,7 +11,7 @@ from balent.reports.class_balance import with_class_balance
 from balent.reports.class_balance import write as write_balance
 from balent.reports.statistics import area_under_curve
 
-from .synthetic import METHODS, SCENARIOS, chains, history
+from .synthetic import METHODS, SCENARIOS, chains, history, settings
 
 ITEM = {
     "kind": "area",
@@ -50,6 +50,11 @@ def test_every_seed_is_a_dot_and_every_mean_a_bar(context, histories):
     assert labels == [method["title"] for method in METHODS.values()]
 
 
+def test_the_foot_says_scale_and_data_and_what_is_drawn(context):
+    foot = draw(ITEM, context).get_supxlabel()
+    assert foot == "small scale: scikit-learn's handwritten digits; dots: seeds, bars: their mean"
+
+
 def test_the_files_name_what_the_scale_lacks(context, tmp_path):
     scenarios = {name: value for name, value in SCENARIOS.items() if name != "backbone"}
     part = replace(context, scenarios=scenarios, undefined={"backbone": "Backbone"})
@@ -62,8 +67,10 @@ def test_the_files_name_what_the_scale_lacks(context, tmp_path):
 
 
 def test_balance_is_the_entropy_over_that_of_even_classes(context, tmp_path):
-    found = with_class_balance(context)
-    assert found["class_balance"].tolist() == pytest.approx([2.0 / math.log(10)] * len(found))
+    scenarios = SCENARIOS | {"backbone": settings("Backbone", data="cifar100")}
+    found = with_class_balance(replace(context, scenarios=scenarios))
+    classes = found["scenario"].map(lambda name: 100 if name == "backbone" else 10)
+    assert found["class_balance"].tolist() == pytest.approx((2.0 / classes.map(math.log)).tolist())
     even = context.histories.assign(label_entropy=math.log(10))
     assert with_class_balance(replace(context, histories=even))["class_balance"].max() <= 1 + 1e-12
     write_balance(ITEM | {"kind": "class_balance"}, context, tmp_path / "balance")

@@ -42,6 +42,7 @@ def test_rows_are_scenarios_and_columns_are_metrics(context):
     assert names == [SCENARIOS[name]["title"] for name in GRID["scenarios"]]
     assert [row[0].texts[0].get_text() for row in panels][1].startswith("3×")
     assert {panel.get_xlabel() for panel in panels[-1]} == {"Labelled points"}
+    assert {panel.get_xlabel() for panel in panels[:-1].flat} == {""}
     own = context.histories.query("scenario == 'redundant' and method == 'random'")
     for column, factor in (("accuracy", 100), ("nll", 1)):
         means = factor * own.groupby("n_labelled")[column].mean()
@@ -66,6 +67,36 @@ def test_an_undefined_scenario_keeps_its_row(context):
     assert panels[1, 0].texts[0].get_text() == "Redundant: not defined at this scale"
     assert not any(panel.lines for panel in panels[1])
     assert all(panel.lines for panel in panels[2])
+
+
+def without(context, scenario, method):
+    left = context.histories.query(f"not (scenario == '{scenario}' and method == '{method}')")
+    return replace(context, histories=left)
+
+
+def colors(panel) -> list:
+    return [line.get_color() for line in panel.lines]
+
+
+def test_a_row_names_the_methods_that_are_not_run(context):
+    item = GRID | {"not_run": {"redundant": ["random"]}}
+    panels = np.array(curve_grid.draw(item, without(context, "redundant", "random")).axes)
+    panels = panels.reshape(3, 3)
+    heads = [row[0].texts[0].get_text() for row in panels]
+    assert [head.endswith("; not run: Random") for head in heads] == [False, True, False]
+    assert [[len(panel.lines) for panel in row] for row in panels] == [[2] * 3, [1] * 3, [2] * 3]
+    whole = np.array(curve_grid.draw(GRID, context).axes).reshape(3, 3)
+    assert colors(panels[1, 0]) == colors(whole[1, 0])[1:]
+
+
+def test_a_panel_names_the_scenarios_in_which_its_method_is_not_run(context):
+    item = OVERLAY | {"methods": ["random", "balentacq"], "not_run": {"fixed_features": ["random"]}}
+    figure = scenario_curves.draw(item, without(context, "fixed_features", "random"))
+    random, balentacq, _ = (panel for panel in figure.axes if panel.axison or panel.get_legend())
+    (text,) = (text.get_text().replace("\n", " ") for text in random.texts)
+    assert text == "not run: scikit-learn's handwritten digits"
+    assert not balentacq.texts
+    assert colors(random) == colors(balentacq)[1:]
 
 
 def test_a_panel_has_a_curve_of_each_scenario(context):

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from balent.reports.curves import draw, note, write
+from balent.reports.curve_panel import note
+from balent.reports.curves import draw, write
 from balent.reports.style import LOOKS, house_style, look
 
 from .synthetic import METHODS, SCENARIOS, chains, history, synthetic
@@ -46,7 +47,7 @@ def test_one_seed_has_no_band(context):
     panel = draw(ONE, single).axes[0]
     assert list(panel.lines[0].get_ydata()) == pytest.approx([50.0, 60.0, 90.0])
     assert not panel.collections
-    assert "one seed (no bands)" in note(ONE, single)
+    assert "one seed (no bands)" in note(single, ONE)
 
 
 def test_rounds_without_a_value_are_left_out(context):

@@ -104,6 +104,15 @@ def test_what_is_not_run_must_be_part_of_the_item(not_run, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("curves", "metric"), ("curve_grid", "metrics"), ("scenario_curves", "metric")],
+)
+def test_curves_may_leave_a_method_out(kind, key):
+    item = ITEM | {"kind": kind, key: "nll", "not_run": {"a": ["bald"]}}
+    assert check("t", item) is KINDS[kind]
+
+
 def test_the_chains_of_an_item():
     item = ITEM | {"scenarios": ["a", "b"], "not_run": {"b": ["random"]}}
     assert methods_of(item, "a") == ["random", "bald"]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from balent.reports.profiles import draw, labels, profile, profile_table, ratios, write
+from balent.reports.profiles import COLUMNS, draw, labels, profile, profile_table, ratios, write
 
 from .synthetic import METHODS, SCENARIOS, chains, history
 
@@ -58,10 +58,24 @@ def test_a_seed_that_one_method_lacks_is_no_problem(context):
     assert len(labels(item, replace(context, histories=chains(two)))) == 3
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_scale_with_none_of_the_scenarios_says_so(context, tmp_path):
+    titles = {name: SCENARIOS[name]["title"] for name in SCENARIOS}
+    write(ITEM, replace(context, scenarios={}, undefined=titles), tmp_path / "profiles")
+    table = pd.read_csv(tmp_path / "profiles.csv")
+    assert tuple(table.columns) == COLUMNS
+    assert table["method"].tolist() == list(METHODS)
+    assert set(table["status"]) == {"not defined at this scale"}
+    assert table["best"].isna().all()
+    (panel,) = draw(ITEM, replace(context, scenarios={}, undefined=titles)).axes
+    assert [text.get_text() for text in panel.texts] == ["not defined at this scale"]
+
+
 def test_the_table_agrees_with_the_profiles(context, tmp_path):
     write(ITEM, context, tmp_path / "profiles")
     table = pd.read_csv(tmp_path / "profiles.csv")
     pd.testing.assert_frame_equal(table, profile_table(ITEM, context), rtol=0, atol=1e-4)
+    assert table["status"].isna().all()
     table = table.set_index("method")
     steps = table[["best", "within_1.1", "within_1.25", "within_1.5", "within_2", "reached"]]
     assert (np.diff(steps.to_numpy(), axis=1) >= -1e-9).all()

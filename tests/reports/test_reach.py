@@ -46,6 +46,13 @@ def test_the_first_crossing_by_hand(values, target, labels):
     assert labels_to_reach(SIZES, values, target) == pytest.approx(labels)
 
 
+def test_an_accuracy_that_is_reached_exactly_counts(context):
+    for hits in range(501, 1000):
+        item = ITEM | {"accuracies": {"small": {"backbone": [hits / 10]}}}
+        curve = reach(item, context_of(context, [0.5, hits / 1000, 0.5]))
+        assert curve["labels"].tolist() == [30], hits
+
+
 def test_the_first_crossing_against_a_fine_lattice():
     generator = np.random.default_rng(0)
     lattice = np.linspace(20, 120, 100_001)

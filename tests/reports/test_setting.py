@@ -1,16 +1,13 @@
 """What learning curves come to against a setting."""
 
-from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from balent.config import read_yaml, resolve
 from balent.errors import ConfigError
-from balent.reports.item_checks import check, varied
 from balent.reports.setting import draw, setting_table, write
+from balent.reports.settings import setting, varied
 
 from .synthetic import METHODS, chains, history, settings
 
@@ -50,6 +47,22 @@ def test_values_ascend_and_numbers_are_by_hand(varying):
     assert area["mean"].tolist() == pytest.approx([52.625, 53.75, 65.0])
 
 
+def test_one_seed_has_no_spread(varying):
+    first = varying.histories[varying.histories["seed"] == 0]
+    table = setting_table(ITEM, replace(varying, histories=first))
+    assert set(table["n"]) == {1}
+    assert table["mean"].notna().all()
+    assert table["sd"].isna().all()
+
+
+def test_a_setting_by_name():
+    few = SCENARIOS["few"]
+    assert setting(few, "copies") == 1
+    assert setting(few, "sampling.mask_scope") == "batch"
+    assert setting(few, "sampling.trials") is None
+    assert setting(few, "title.length") is None
+
+
 def test_scenarios_that_the_scale_lacks_are_left_out(varying):
     defined = {name: SCENARIOS[name] for name in ("few", "many")}
     table = setting_table(ITEM, replace(varying, scenarios=defined))
@@ -81,67 +94,4 @@ def test_the_figure_has_a_line_per_method_and_the_values_as_ticks(varying, tmp_p
 def test_a_setting_that_cannot_be_an_axis_is_refused(changes, message):
     with pytest.raises(ConfigError, match=r"reports\.t\.setting: .*" + message) as error:
         varied("reports.t", ITEM | changes, SCENARIOS)
-    assert "\n" not in str(error.value)
-
-
-ACCURACIES = {"kind": "profiles", "scenarios": ["few"], "accuracies": {"small": {"some": [50]}}}
-BALANCE = {"kind": "class_balance", "scenarios": ["few"]}
-
-
-@pytest.mark.parametrize(
-    ("item", "scenarios", "message"),
-    [
-        (ITEM | {"setting": "copies"}, SCENARIOS, r"reports\.t\.setting: .* both have copies 1"),
-        (ACCURACIES, SCENARIOS, r"reports\.t\.accuracies\.small: none for scenario 'few', which"),
-        (
-            BALANCE,
-            {"few": settings("Few", data="mine")},
-            r"reports\.t\.scenarios: 'few' has data 'mine', but .* label_entropy with kind curves",
-        ),
-    ],
-)
-def test_what_cannot_be_shown_is_refused_at_the_start(item, scenarios, message):
-    with pytest.raises(ConfigError, match=message) as error:
-        check("reports.t", item, scenarios, "small", complete=True)
-    assert "\n" not in str(error.value)
-
-
-def test_what_can_be_shown_passes():
-    check("reports.t", ITEM, SCENARIOS, "small", complete=True)
-    check("reports.t", BALANCE, SCENARIOS, "small", complete=True)
-    check("reports.t", ACCURACIES, {}, "small", complete=True)  # undefined: nothing to show
-    check("reports.t", ACCURACIES, SCENARIOS, "small", complete=False)
-
-
-ROOT = Path(__file__).parents[2]
-SCHEMA = read_yaml(ROOT / "config.schema.yaml")
-CONFIG = read_yaml(ROOT / "config.yaml")
-
-
-@pytest.mark.parametrize(
-    ("name", "changes", "message"),
-    [
-        (
-            "extra/mc_samples",
-            {"setting": "sampling.mask_scope"},
-            r"mc_samples\.setting: .* 'batch'",
-        ),
-        (
-            "extra/profiles",
-            {"accuracies": {"small": {"full_droput": [90]}}},
-            r"profiles\.accuracies\.small: unknown scenario .* did you mean 'full_dropout'",
-        ),
-        (
-            "extra/labels_needed",
-            {"accuracies": {"small": {"full_dropout": [90]}}},
-            r"labels_needed\.accuracies\.small: none for scenario 'fixed_features'",
-        ),
-        ("extra/paired_tests", {"baseline": "batchbald"}, r"compares with 'batchbald'; add it"),
-    ],
-)
-def test_the_configuration_is_held_against_it(name, changes, message):
-    config = deepcopy(CONFIG) | {"scale": "small"}
-    config["reports"] = {name: config["reports"][name] | changes}
-    with pytest.raises(ConfigError, match=message) as error:
-        resolve(config, SCHEMA)
     assert "\n" not in str(error.value)

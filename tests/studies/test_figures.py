@@ -171,11 +171,21 @@ def test_a_result_without_a_method_is_one_line(folder, tmp_path):
         draw("figure2", tmp_path, tmp_path)
 
 
-def test_the_papers_seconds_stand_beside_their_number_of_classes_at_its_scale(folder, tmp_path):
-    rows = timing_table.table(ITEMS["table8"], replace(told(folder), scale="paper"))
-    badge = rows[rows["method"] == "BADGE"].set_index("classes")["paper_seconds"]
-    assert badge[100] == 302.5
-    assert np.isnan(badge[10])
+def test_the_papers_seconds_stand_beside_its_cases_at_its_scale(folder, tmp_path):
+    data = load_npz(folder / "small" / "studies" / "acquisition_time.npz")
+    data["points"] = np.where(data["points"] == 20, 50_000, 150_000)
+    data["sizes"] = data["sizes"] * 250  # 500 and, where the batch varies, 1,000
+    save_npz(tmp_path / "paper" / "studies" / "acquisition_time.npz", **data)
+    paper = replace(told(tmp_path), scale="paper", study_folder=tmp_path / "paper" / "studies")
+    rows = timing_table.table(ITEMS["table8"], paper)
+    badge = rows[rows["method"] == "BADGE"].set_index(["classes", "points"])["paper_seconds"]
+    assert badge[100, 50_000] == 302.5
+    assert badge[100, 150_000] == 1227.4
+    assert len(badge) == 3
+    assert np.isnan(badge[10, 150_000])
+
+
+def test_the_small_scale_shows_its_largest_pool(folder, tmp_path):
     rows = pd.read_csv(draw("table8", folder, tmp_path)[-1])
     assert rows["paper_seconds"].isna().all()
     assert len(rows) == 2 * len(ITEMS["table8"]["methods"])

@@ -10,7 +10,8 @@ from scipy.stats import kstest, kstwo
 
 from balent.acquisition.base import Predictions
 from balent.posterior.moments import Moments
-from balent.reports.marginals import table
+from balent.reports.context import ReportContext
+from balent.reports.marginals import draw, table
 from balent.streams import Streams
 from balent.studies import beta_fit, marginals
 from balent.studies.generators import dirichlet
@@ -117,6 +118,58 @@ def test_constant_and_certain_samples_have_no_fit():
     rows = table(data)
     assert rows["without_fit"].tolist() == [0, 0, 0, 4]
     assert rows["distance_median"].isna().all()
+
+
+def without_fit(small: int) -> dict[str, np.ndarray]:
+    """A study of 60 marginals in its second stratum; draws of so many have hardly ever a fit.
+
+    With α = 1e-7 and β = 1e-4 all of K samples are 0 and 1 in float64, mostly of one kind.
+    """
+    alpha, beta = np.full((2, 60, 1), [[[1e-3]], [[1e-1]]])
+    alpha[:small], beta[:small] = 1e-7, 1e-4
+    arrays = {
+        "mean": alpha / (alpha + beta),
+        "alpha": alpha,
+        "beta": beta,
+        "distance": np.repeat([0.9995, 0.994], [15, 45])[:, None],
+        "stratum": np.ones((60, 1), dtype=int),
+    }
+    reference = marginals.references(arrays, {"samples": 1000, "draws": 120}, Streams(1))
+    return arrays | {"reference": reference, "strata": np.array(marginals.STRATA)}
+
+
+def test_no_share_is_stated_where_too_few_draws_have_a_fit():
+    row = table(without_fit(60)).iloc[1]
+    assert (row["marginals"], row["without_fit"], row["reference_draws"]) == (60, 0, 120)
+    assert 100 < row["reference_without_fit"] <= 120
+    assert row["distance_median"] == 0.994
+    assert np.isnan(row["reference_median"])
+    assert np.isnan(row["share_above_reference_q95"])
+
+
+def test_draws_without_a_fit_are_left_out_and_counted():
+    data = without_fit(30)
+    row, fitted = table(data).iloc[1], data["reference"][1][np.isfinite(data["reference"][1])]
+    assert 40 < row["reference_without_fit"] < 80
+    assert len(fitted) == 120 - row["reference_without_fit"]
+    assert row["reference_q95"] == np.quantile(fitted, 0.95)
+    assert 0.994 < row["reference_q95"] < 0.9995  # of the few draws that have one
+    assert row["share_above_reference_q95"] == 0.25
+
+
+@pytest.mark.parametrize(("count", "lines"), [(19, 1), (20, 2)])
+def test_a_reference_is_drawn_where_enough_draws_have_a_fit(dirichlet_probs, count, lines):
+    data = study(dirichlet_probs)
+    data |= marginals.histograms(predictions(dirichlet_probs), np.array([3]), 12)
+    data |= {"accuracy": np.array(1.0), "data": np.array("digits"), "copies": np.array(1)}
+    data["stratum"] = np.zeros_like(data["stratum"])
+    data["reference"][:] = np.nan
+    data["reference"][0, :count] = 0.1
+    settings = SETTINGS | {"shown": [0.5], "labels": 10}
+    context = ReportContext("small", {}, {}, {}, studies={"beta": settings})
+    figure = draw({"study": "beta"}, context, data)
+    assert len(figure.subfigs[-1].axes[0].lines) == lines
+    assert np.isnan(table(data)["share_above_reference_q95"][0]) == (lines == 1)
 
 
 def test_points_are_chosen_by_their_quantile():

@@ -8,6 +8,7 @@ import torch
 
 from balent import environment, runtime
 from balent.acquisition.base import Predictions
+from balent.posterior.mc_dropout import MCDropout
 from balent.reports.timing_table import exponent
 from balent.streams import Streams
 from balent.studies import timing
@@ -31,13 +32,13 @@ NAMES = ("balentacq", "badge", "random")
 
 def run(monkeypatch) -> tuple[dict, list[tuple]]:
     """A study's arrays, and (points, samples, kept) of every call of the sampler."""
-    calls, original = [], timing.mc_predict
+    calls, original = [], MCDropout.predict
 
-    def recorded(model, inputs, index, samples, scope, streams, name, keep, budget, device):
+    def recorded(self, inputs, index, samples, scope, streams, name, keep, budget):
         calls.append((len(index), samples, keep))
-        return original(model, inputs, index, samples, scope, streams, name, keep, budget, device)
+        return original(self, inputs, index, samples, scope, streams, name, keep, budget)
 
-    monkeypatch.setattr(timing, "mc_predict", recorded)
+    monkeypatch.setattr(MCDropout, "predict", recorded)
     methods = {name: {"function": name, "options": {}} for name in NAMES}
     return timing.run(SETTINGS, methods, Streams(0), "cpu"), calls
 
@@ -81,13 +82,13 @@ def study(name: str) -> dict:
 def test_memory_is_at_the_higher_peak_with_the_predictions_held(monkeypatch, scratch, expected):
     """Sampling peaks at its result of 40 MiB; choosing takes ``scratch`` MiB above that."""
 
-    def sample(model, inputs, index, *rest):
+    def sample(self, inputs, index, *rest):
         return Predictions(len(index), features=torch.ones(40 << 20, dtype=torch.uint8))
 
     def choose(*arguments):
         torch.ones(scratch << 20, dtype=torch.uint8)  # is freed at once
 
-    monkeypatch.setattr(timing, "mc_predict", sample)
+    monkeypatch.setattr(MCDropout, "predict", sample)
     monkeypatch.setattr(timing.registry, "acquire", choose)
     data = timing.run(SETTINGS, study("badge")["methods"], Streams(0), "cpu")
     np.testing.assert_allclose(data["memory"], expected, atol=4)

@@ -15,8 +15,10 @@ from balent.config_checks import one_of
 from balent.devices import lock
 from balent.environment import job_variables
 from balent.errors import ConfigError, DataError
-from balent.layout import chain_data, chain_encoder, raw
+from balent.layout import chain_data, chain_encoder, chain_results, raw
 from balent.loop.chain import Chain
+
+LOCK = ".lock"
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -62,19 +64,25 @@ def run_chain(args: argparse.Namespace) -> None:
 def alone_in(folder: Path) -> Iterator[None]:
     """Make a folder and keep other runs out of it; DataError where another one is at work."""
     folder.mkdir(parents=True, exist_ok=True)
-    handle = lock(folder / ".lock")
+    handle = lock(folder / LOCK)
     if handle is None:
         raise DataError(f"--out: another run works in {folder}; wait, or name another folder")
     try:
         yield
     finally:
         os.close(handle)
+        if [path.name for path in folder.iterdir()] == [LOCK]:  # nothing was begun
+            (folder / LOCK).unlink()
+            folder.rmdir()
 
 
 def check_folder(out: Path, chain: Chain) -> None:
     """Refuse, by DataError, a file or a folder that holds another chain's history."""
     if out.exists() and not out.is_dir():
         raise DataError(f"--out: {out} is a file; name a folder")
+    place, results = Path(chain_results(chain.name)).resolve(), Path("results").resolve()
+    if out.resolve().is_relative_to(results) and out.resolve() != place:
+        raise DataError(f"--out: {out} is not the place of {chain.name}; name a folder elsewhere")
     run = out / "run.json"
     if run.exists():
         try:

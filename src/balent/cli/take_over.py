@@ -5,21 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from balent import sources
 from balent.cli.check import CONFIG, read_config, schema_file
 from balent.cli.run import inputs
 from balent.config import Settings, read_yaml, resolve
 from balent.config_checks import one_of
 from balent.environment import DEVICE
 from balent.errors import ConfigError, DataError
-from balent.files import read_json
 from balent.layout import chain_results, chain_work
+from balent.loop import imported
 from balent.loop.chain import Chain
-
-RUN = "run.json"
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -39,44 +37,45 @@ def import_chains(args: argparse.Namespace) -> None:
     config, _ = read_config(args.config)
     schema = read_yaml(schema_file(args.config))
     resolved: dict[str, Settings] = {}
+    os.environ[DEVICE] = "cpu"
     for folder in args.folders:
-        named = _chain(folder)
-        scale = named["scale"]
+        run = imported.read_run(folder)
+        scale = run["chain"]["scale"]
         if scale not in resolved:
             resolved[scale] = resolve(config | {"scale": scale}, schema, every_budget=False)
-        print(f"{folder}: {_import(folder, named, resolved[scale])}", flush=True)
+        result = _import(folder, run, resolved[scale])
+        overlay = "" if args.config == CONFIG else f" --configfile {args.config}"
+        command = f"snakemake --cores all {result} --config scale={scale}{overlay}"
+        print(f"{folder}: checked; next: {command}", flush=True)
 
 
-def _chain(folder: Path) -> Mapping[str, Any]:
-    """What run.json says of the chain."""
-    run = read_json(folder / RUN)
-    chain = run.get("chain") if isinstance(run, dict) else None
-    keys = {"scale", "scenario", "method", "seed"}
-    if not isinstance(chain, dict) or not keys <= set(chain):
-        raise DataError(f"{folder / RUN}: names no chain; give the folder of balent run --out")
-    return chain
+def _import(folder: Path, run: dict[str, Any], settings: Settings) -> Path:
+    """Import one folder; the history for which to ask Snakemake."""
+    from balent.loop.jobs import Job, code_files  # torch
 
-
-def _import(folder: Path, named: Mapping[str, Any], settings: Settings) -> str:
-    """Import one folder; what to type next."""
-    one_of(named["scenario"], settings.scenarios, str(folder / RUN), "scenario")
-    one_of(named["method"], settings.methods, str(folder / RUN), "method")
+    named = run["chain"]
+    one_of(named["scenario"], settings.scenarios, str(folder / imported.RUN), "scenario")
+    one_of(named["method"], settings.methods, str(folder / imported.RUN), "method")
     chain = Chain.of(settings, named["scenario"], named["method"], named["seed"])
     if _in_parts(settings, chain):
         raise ConfigError(
             f"{folder}: the workflow would run {chain.scenario} in several jobs; import it with "
             f"granularity: blocks and rounds_per_job: {len(chain.sizes)} in the configuration"
         )
-    result = f"{chain_results(chain.name)}/history.csv"
-    if Path(result).exists():
-        return f"{result} is there already; nothing to do"
-    data, encoder = inputs(settings, chain.scenario)
-    os.environ[DEVICE] = "cpu"
-    from balent.loop import imported
-    from balent.loop.jobs import Job  # torch
-
-    imported.finished(Job.start(chain.to_json(), data, encoder), folder)
+    imported.compare(chain, sources.digest(code_files(chain.function)), folder, run)
+    result = Path(chain_results(chain.name), "history.csv")
+    if imported.same(result, folder / result.name):
+        return result
+    if result.exists():
+        raise DataError(f"{result}: is another result of the chain; remove it to import {folder}")
+    imported.finished(Job.start(chain.to_json(), *inputs(settings, chain.scenario)), folder)
     target = imported.beside(f"{chain_work(chain.name)}/journal")
+    _copy(folder, target)
+    return result
+
+
+def _copy(folder: Path, target: Path) -> None:
+    """Copy what is imported, so that there is all of it or nothing."""
     part = target.with_name(".imported.part")
     for old in (part, target):
         shutil.rmtree(old, ignore_errors=True)
@@ -85,7 +84,6 @@ def _import(folder: Path, named: Mapping[str, Any], settings: Settings) -> str:
         shutil.copyfile(folder / name, part / name)
     shutil.copytree(folder / imported.JOURNAL, part / imported.JOURNAL)
     part.rename(target)
-    return f"checked; next: snakemake --cores all {result} --config scale={chain.scale}"
 
 
 def _in_parts(settings: Settings, chain: Chain) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from balent.data.copies import LAYOUTS, copy_and_point, pool_index
+from balent.data.copies import copy_and_point, pool_index
 from balent.errors import InputError
 from balent.streams import Streams
 
@@ -144,8 +144,6 @@ class PoolView:
             )
         if copies < 1:
             raise InputError(f"copies is {copies}; allowed: 1 or more")
-        if layout not in LAYOUTS:
-            raise InputError(f"unknown layout {layout!r}; allowed: {', '.join(LAYOUTS)}")
         if not 0 <= noise_sd < np.inf:
             raise InputError(f"noise_sd is {noise_sd}; allowed: 0 or more")
         if noise_sd and streams is None:
@@ -154,8 +152,8 @@ class PoolView:
         self.shape = inputs.shape
         self._copies, self._layout, self._noise_sd = copies, layout, noise_sd
         self._n = len(source)
-        repeat = np.tile if layout == "concatenated" else np.repeat
-        self._host_rows = torch.from_numpy(repeat(source, copies))  # 8 bytes a copy
+        _, point = copy_and_point(np.arange(self._n * copies), self._n, copies, layout)
+        self._host_rows = torch.from_numpy(source[point])  # 8 bytes a copy
         self._rows = self._host_rows.to(inputs.device)
         self._key = streams.sequence("noise").generate_state(2, np.uint64) if streams else None
 

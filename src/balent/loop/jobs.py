@@ -8,9 +8,10 @@ write byte-identical histories.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ from balent.loop.predictions import load_predictions, save_predictions
 from balent.loop.problem import Problem, load_problem
 from balent.loop.run import NO_PICKS, run_rounds
 from balent.posterior.base import Posterior
+from balent.posterior.spec import packages
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Job:
         place = runtime.start(parsed.torch_threads)
         budget = runtime.memory_budget()
         problem = load_problem(parsed, data, encoder, device=place, memory_budget=budget)
-        files = {*sources.closure(__file__), *catalog.find(parsed.function).source_files()}
+        files = code_files(parsed.function)
         sources.check_unchanged(files)
         code = sources.digest(files)
         inputs = {str(path): sha256_file(path) for path in (data, encoder) if path}
@@ -76,12 +78,13 @@ class Job:
     @property
     def base(self) -> str:
         """The hash of everything that all rounds of the chain depend on, for the journal."""
-        return self.base_of(version("torch"), self.problem.device.type)
+        return self.base_of(runtime.versions(), self.problem.device.type)
 
-    def base_of(self, torch: str, place: str) -> str:
-        """The base with another version of torch on another kind of device."""
-        chain = self.problem.chain.without_budget().to_json()
-        parts = [chain, self.code, *self.inputs.values(), torch, place]
+    def base_of(self, versions: Mapping[str, str], place: str) -> str:
+        """The base with other versions of packages on another kind of device."""
+        chain = self.problem.chain.without_budget()
+        used = [versions.get(name, "") for name in ("torch", *packages(chain.settings))]
+        parts = [chain.to_json(), self.code, *self.inputs.values(), *used, place]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def journal(self, folder: str | Path) -> Journal:
@@ -99,6 +102,11 @@ class Job:
         return labelled_set(self.problem.initial, load_records(so_far) if so_far else [])
 
 
+def code_files(function: str) -> set[Path]:
+    """The source files that a chain with this acquisition function runs."""
+    return {*sources.closure(__file__), *catalog.find(function).source_files()}
+
+
 def block(
     job: Job,
     last: int,
@@ -111,10 +119,12 @@ def block(
     previous  (records, weights) of the block before, or None
     out       (records, weights) of this block; or, of the last block, (history, picks, run)
     """
-    if len(out) == 3 and imported.beside(journal).is_dir():
-        records, run = imported.finished(job, imported.beside(journal))
+    elsewhere = imported.beside(journal)
+    if len(out) == 3 and elsewhere.is_dir():
+        records, run = imported.finished(job, elsewhere)
         write_history(records, out[0], out[1])
         write_json(out[2], run)
+        shutil.rmtree(elsewhere)  # taken over once: what is changed later is computed here
         return
     records = load_records(previous[0]) if previous else []
     state = load_tensors(previous[1]) if previous else None

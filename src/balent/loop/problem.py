@@ -18,7 +18,7 @@ from balent.errors import ConfigError
 from balent.files import load_tensors
 from balent.loop.chain import Chain
 from balent.posterior.memory import check_samples
-from balent.posterior.spec import check_needs
+from balent.posterior.spec import check_joint, check_needs
 from balent.streams import Streams
 
 
@@ -76,7 +76,8 @@ def load_problem(
     sizes = settings["acquisition"]
     method = catalog.find(chain.function)
     roles.check(chain.scenario, settings["pool"], chain.method, method.spec.roles)
-    check_needs(chain.scenario, settings, chain.method, method.needs(chain.options))
+    needs = method.needs(chain.options)
+    check_needs(chain.scenario, settings, chain.method, needs)
     index = roles.assign(dataset.y_train, settings["pool"])
     source = index.pool
     normalize = settings.get("normalize", {})
@@ -101,7 +102,16 @@ def load_problem(
             f"{chain.scenario}: evaluation.points is {points}, but the test set has "
             f"{len(dataset.x_test)}; lower it or leave it out"
         )
-    wanted = registry.fields(method.needs(chain.options))
+    check_joint(
+        chain.scenario,
+        settings,
+        chain.method,
+        needs,
+        method.spec.masks,
+        remaining=len(pool) - sizes["initial"],
+        test=points,
+    )
+    wanted = registry.fields(needs)
     check_samples(
         points=len(pool) * len({"samples", "pairs"} & {*wanted})
         + len(index.unlabelled_reference) * len({"reference", "reference_pairs"} & {*wanted}),

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from balent.acquisition import catalog, registry
 from balent.acquisition.base import Context, Predictions
+from balent.data.points import Points
 from balent.loop.history import Metrics, Picks
 from balent.loop.predictions import Sampled
 from balent.loop.problem import Problem
 from balent.posterior.base import Posterior
 from balent.posterior.build import build_posterior
 from balent.posterior.outputs import KEEP
-from balent.posterior.sampler import Points
 from balent.streams import Streams
 
 PAIRS = 1

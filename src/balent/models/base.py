@@ -1,4 +1,4 @@
-"""What the sampler and the training loop ask of a Bayesian network with MC dropout.
+"""Bayesian networks with MC dropout: masks as noise, folded into weights where points share them.
 
 A network is cut before its first dropout. The stem is computed once per point; the rest depends on
 the dropout masks. A mask holds 0 or 1/(1-p) per unit of a linear layer, or per channel of a

@@ -20,6 +20,9 @@ from balent.models.mlp import MLP
 from balent.models.spec import FAMILIES, choice, settings_of
 from balent.models.variational import VariationalNetwork
 
+FEATURES = {"cnn": ("channels", "kernels"), "backbone": ("encoder",)}
+"""The keys of what a family computes before its linear layers; the others compute nothing."""
+
 
 def build_model(
     spec: Mapping[str, Any],
@@ -85,15 +88,32 @@ def build_variational(
     return model
 
 
+def build_features(
+    spec: Mapping[str, Any],
+    input_shape: Sequence[int],
+    generator: torch.Generator,
+    encoder_weights: Mapping[str, Tensor] | None = None,
+) -> nn.Module:
+    """What make_features makes, on the CPU, as build_model."""
+    with torch.device("meta"):
+        features, _ = make_features(spec, input_shape)
+    initialise(features, generator)
+    if encoder_weights is not None:
+        load_encoder(features, encoder_weights)
+    return features
+
+
 def make_features(spec: Mapping[str, Any], input_shape: Sequence[int]) -> tuple[nn.Module, int]:
     """What a family computes before its linear layers, and its width; weights as the context says.
 
     cnn: the convolutions, without dropout; backbone: the encoder; others: the inputs, flattened.
     """
-    if spec["family"] == "cnn":
-        convolutions = Convolutions(input_shape, spec["channels"], spec["kernels"])
+    family = choice("model.family", spec.get("family"), FAMILIES)
+    settings = settings_of("model", spec, "family", FEATURES.get(family, ()))
+    if family == "cnn":
+        convolutions = Convolutions(input_shape, **settings)
         return convolutions, convolutions.out_features
-    if spec["family"] == "backbone":
-        encoder = make_encoder(spec["encoder"], input_shape)
+    if family == "backbone":
+        encoder = make_encoder(settings["encoder"], input_shape)
         return encoder, encoder.out_features
     return nn.Flatten(), math.prod(input_shape)

@@ -21,13 +21,13 @@ class Ensemble(nn.Module):
 
     def __init__(self, members: Sequence[BayesianModel], input_shape: Sequence[int]) -> None:
         super().__init__()
-        self.of = nn.ModuleList(members)
+        self.trained = nn.ModuleList(members)
         self.samples_at_once = len(members)
         self.stem_shape = tuple(input_shape)
 
     @property
     def members(self) -> list[BayesianModel]:
-        return cast("list[BayesianModel]", list(self.of))
+        return cast("list[BayesianModel]", list(self.trained))
 
     @property
     def last(self) -> nn.Linear:
@@ -50,7 +50,11 @@ class Ensemble(nn.Module):
         return logits.softmax(dim=1).mean(dim=0).T
 
     def workspace(self, points: int) -> int:
-        return 4 * STEP * (8 * math.prod(self.members[0].stem_shape) + math.prod(self.stem_shape))
+        """As Network.workspace; before pooling, a block puts out four times what comes after."""
+        member = self.members[0]
+        linear = [layer.in_features for layer in member.modules() if isinstance(layer, nn.Linear)]
+        widest = max(math.prod(member.stem_shape), *linear)
+        return 4 * STEP * (8 * widest + math.prod(self.stem_shape))
 
     @staticmethod
     def _evaluate(members: Sequence[BayesianModel]) -> Folded:

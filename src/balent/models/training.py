@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count, islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.adam import adam
 
+from balent.data.points import Points
 from balent.errors import ConfigError, InputError
 from balent.models.network import NoisyNetwork
 from balent.streams import Streams
@@ -27,14 +28,6 @@ HELD_BYTES = 256 << 20
 
 
 Trained = TypeVar("Trained", bound=NoisyNetwork)
-
-
-class Points(Protocol):
-    """What training needs of balent.data.inputs.PoolView."""
-
-    def gather(self, index: Tensor) -> Tensor: ...
-    def normalise(self, x: Tensor) -> Tensor: ...
-    def denormalise(self, x: Tensor) -> Tensor: ...
 
 
 def train(

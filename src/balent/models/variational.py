@@ -6,7 +6,9 @@ prior p(log |w|) ∝ 1, under which training moves α alone and not the size of 
 approximation of the divergence (its constant left out) is
     -KL(q ‖ p) = log(α)/2 + c₁ α + c₂ α² + c₃ α³ for each weight, for α ≤ 1.
 In training, what a layer puts out is drawn in the place of its weights: for
-inputs A it has mean A θ and variance A² (α θ²), independently for every point.
+inputs A it has mean A θ and variance A² (α θ²), independently for every point. The units of a layer
+are independent either way, given its inputs: a point's logits have one joint distribution under
+both. Only points differ: they share weights, and noise they do not.
 
 Ours: one α per layer. With few labels, an α per weight would learn from little but the divergence.
 
@@ -34,7 +36,7 @@ class VariationalLinear(nn.Linear):
     """A linear layer with noise on its weights; its bias has none.
 
     alpha  of the start, above 0 and below 1. It is the logistic function of the parameter
-           ``logit``, and so stays below 1, where the approximation of the divergence holds.
+           ``logit``, and so is at most 1, where the approximation of the divergence holds.
     """
 
     def __init__(self, in_features: int, out_features: int, alpha: float) -> None:

@@ -12,8 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from balent.acquisition.base import Predictions
-from balent.data.inputs import PoolView
-from balent.posterior.sampler import Points
+from balent.data.points import Points
 from balent.streams import Streams
 
 
@@ -26,7 +25,7 @@ class Posterior(Protocol):
 
     def fit(
         self,
-        pool: PoolView,
+        pool: Points,
         index: Tensor,
         labels: Tensor,
         settings: Mapping[str, Any],

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from balent.models.base import BayesianModel
-from balent.models.build import build_model, build_variational
-from balent.models.encoders import build_encoder, load_encoder
+from balent.models.build import build_features, build_model, build_variational
 from balent.models.ensemble import Ensemble
 from balent.posterior.base import Posterior
 from balent.posterior.ensemble import DeepEnsemble
 from balent.posterior.gaussian_process import GaussianProcess
 from balent.posterior.mc_dropout import MCDropout
-from balent.posterior.spec import posterior_of
+from balent.posterior.spec import check_keys, member, posterior_of, processed
 from balent.posterior.variational_dropout import VariationalDropout
 from balent.streams import Streams
 
@@ -39,6 +38,7 @@ def build_posterior(
 
     Raises ConfigError for what is not allowed, DataError for weights that do not fit.
     """
+    check_keys(settings)
     options = {key: value for key, value in posterior_of(settings).items() if key != "name"}
     make = MAKERS[posterior_of(settings)["name"]]
     given = Given(settings["model"], input_shape, n_classes, encoder_weights, torch.device(device))
@@ -55,12 +55,11 @@ class Given:
     encoder_weights: Mapping[str, Tensor] | None
     device: torch.device
 
-    def network(self, streams: Streams, **changes: Any) -> BayesianModel:
-        """The family's network with fresh weights; changes: of its specification."""
-        spec = {**self.model, **changes}
+    def network(self, streams: Streams) -> BayesianModel:
+        """The family's network with fresh weights."""
         generator = streams.torch("weights")
         network = build_model(
-            spec, self.input_shape, self.n_classes, generator, self.encoder_weights
+            self.model, self.input_shape, self.n_classes, generator, self.encoder_weights
         )
         return network.to(self.device)
 
@@ -85,19 +84,15 @@ def _variational_dropout(
 
 
 def _ensemble(given: Given, streams: Streams, members: int) -> DeepEnsemble:
-    changes: dict[str, Any] = {"dropout": 0.0}
-    if given.model["family"] == "mlp":
-        changes["dropped"] = [True] * len(given.model["hidden"])
-    networks = [given.network(streams.at(number), **changes) for number in range(members)]
+    one = replace(given, model=member(given.model))
+    networks = [one.network(streams.at(number)) for number in range(members)]
     return DeepEnsemble(Ensemble(networks, given.input_shape))
 
 
 def _gaussian_process(given: Given, streams: Streams, alpha_epsilon: float) -> GaussianProcess:
-    encoder: nn.Module = nn.Flatten()
-    if given.model["family"] == "backbone":
-        encoder = build_encoder(given.model["encoder"], given.input_shape, streams.torch("weights"))
-        if given.encoder_weights is not None:
-            load_encoder(encoder, given.encoder_weights)
+    encoder = build_features(
+        processed(given.model), given.input_shape, streams.torch("weights"), given.encoder_weights
+    )
     return GaussianProcess(encoder.to(given.device), given.n_classes, alpha_epsilon, given.device)
 
 

@@ -18,7 +18,14 @@ from balent.errors import InputError
 
 JITTER = 1e-8
 """Of the prior variance, added to a posterior covariance before it is factorised: copies of a point
-make it singular, and rounding then negative. In float64 rounding is 10⁶ times smaller."""
+make it singular, and rounding then negative. In float64, and with distances of centred points,
+rounding is 10⁶ times smaller."""
+
+
+NOT_DEFINITE = (
+    "the Gaussian process's covariance of {} is not positive definite with the hyperparameters "
+    "found in training; lower training.learning_rate or training.steps"
+)
 
 
 @dataclass(frozen=True)
@@ -84,14 +91,16 @@ class Conditioned:
         factor, weights = self._factors[c]
         scale, lengthscale = self.of.scale[c], self.of.lengthscale[c]
         across = rbf(squared, scale, lengthscale)  # [t, n]
+        mean = self.of.mean[c] + across @ weights
         solved = torch.linalg.solve_triangular(factor, across.T, upper=False)  # [n, t]
         if within is None:
-            root = (scale - solved.square().sum(dim=0)).sqrt()
-        else:
-            covariance = rbf(within, scale, lengthscale) - solved.T @ solved
-            covariance.diagonal().add_(JITTER * scale)
-            root = torch.linalg.cholesky(covariance)
-        return self.of.mean[c] + across @ weights, root
+            variance = (1 + JITTER) * scale - solved.square_().sum(dim=0)
+            if not (variance > 0).all():
+                raise InputError(NOT_DEFINITE.format("predicted points"))
+            return mean, variance.sqrt()
+        covariance = rbf(within, scale, lengthscale).addmm_(solved.T, solved, alpha=-1)
+        covariance.diagonal().add_(JITTER * scale)
+        return mean, cholesky(covariance, "predicted points")
 
     def mean(self, c: int, squared: Tensor) -> Tensor:
         """Mean [t] of process c at points, as in ``mean_and_root``."""
@@ -107,7 +116,7 @@ class Conditioned:
         for c, mean in enumerate(self.of.mean):
             covariance = rbf(squared, self.of.scale[c], self.of.lengthscale[c])
             covariance.diagonal().add_(self.labelled.noise[c])
-            factor = torch.linalg.cholesky(covariance)
+            factor = cholesky(covariance, "labelled points")
             residual = (self.labelled.targets[c] - mean)[:, None]
             factors.append((factor, torch.cholesky_solve(residual, factor)[:, 0]))
         return factors
@@ -115,10 +124,23 @@ class Conditioned:
 
 def rbf(squared: Tensor, scale: Tensor, lengthscale: Tensor) -> Tensor:
     """The kernel scale · exp(-d² / (2 lengthscale²)) of squared distances."""
-    return scale * torch.exp(squared / (-2 * lengthscale.square()))
+    return squared.div(-2 * lengthscale.square()).exp_().mul_(scale)
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """Squared distances [t, n] of points [t, D] and [n, D]; rounding below zero is zero."""
-    squared = x.square().sum(dim=1)[:, None] + y.square().sum(dim=1) - 2 * (x @ y.T)
-    return squared.clamp_(min=0)
+    """Squared distances [t, n] of points [t, D] and [n, D]; rounding below zero is zero.
+
+    Both are centred first: rounding is relative to the squares of what is multiplied.
+    """
+    centre = y.mean(dim=0)
+    x, y = x - centre, y - centre
+    squared = (x @ y.T).mul_(-2)
+    return squared.add_(x.square().sum(dim=1)[:, None]).add_(y.square().sum(dim=1)).clamp_(min=0)
+
+
+def cholesky(covariance: Tensor, points: str) -> Tensor:
+    """The lower factor of a covariance of points, which the error names."""
+    try:
+        return torch.linalg.cholesky(covariance)
+    except torch.linalg.LinAlgError:
+        raise InputError(NOT_DEFINITE.format(points)) from None

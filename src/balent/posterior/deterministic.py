@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from balent.data.points import Points
 from balent.models.network import Network
 from balent.posterior.outputs import TILE
-from balent.posterior.sampler import Points, stems
+from balent.posterior.sampler import stems
 
 
 @torch.no_grad()

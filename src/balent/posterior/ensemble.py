@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
-from balent.acquisition.base import Predictions
-from balent.data.inputs import PoolView
+from balent.data.points import Points
 from balent.errors import InputError
 from balent.models.ensemble import Ensemble
 from balent.models.training import train
 from balent.posterior.networks import NetworkPosterior
-from balent.posterior.sampler import Points
 from balent.streams import Streams
 
 
@@ -27,7 +24,7 @@ class DeepEnsemble(NetworkPosterior[Ensemble]):
 
     def fit(
         self,
-        pool: PoolView,
+        pool: Points,
         index: Tensor,
         labels: Tensor,
         settings: Mapping[str, Any],
@@ -36,23 +33,11 @@ class DeepEnsemble(NetworkPosterior[Ensemble]):
         for number, member in enumerate(self.network.members):
             train(member, pool, labels, index, settings, streams.at(number))
 
-    def predict(
-        self,
-        inputs: Points,
-        index: np.ndarray,
-        samples: int,
-        mask_scope: str,
-        streams: Streams,
-        stream_name: str,
-        keep: Collection[str],
-        memory_budget: int,
-    ) -> Predictions:
+    def before(self, points: int, samples: int, mask_scope: str) -> None:
+        """Refuse, by InputError, another number of samples than there are members."""
         members = len(self.network.members)
         if samples != members:
             raise InputError(
                 f"samples is {samples}, but the ensemble has {members} members; a sample is a "
                 "member: give as many"
             )
-        return super().predict(
-            inputs, index, samples, mask_scope, streams, stream_name, keep, memory_budget
-        )

@@ -9,14 +9,15 @@ Axis letters: n labelled points, K samples, C classes, D features, t points of a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from balent.models import counts
 from balent.models.counts import Counts
-from balent.posterior.spec import posterior_of
+from balent.posterior.joint import tile_bytes
+from balent.posterior.spec import member, posterior_of, processed
 
 if TYPE_CHECKING:
     from balent.forecast import Points, Speed
@@ -45,13 +46,41 @@ CUBES = 6
 SQUARES = 8
 """Matrices [n, n] of each class in training a Gaussian process (assumed)."""
 
+GPYTORCH = 84 << 20
+"""Bytes of the libraries that its first training loads (measured)."""
+
 STEP = 10
 """Steps of a network that the overhead of a step of gpytorch takes (measured)."""
 
 
+class Cost(Protocol):
+    """Of a posterior; ``scope`` is the mask scope of predictions, which a method may set."""
+
+    @property
+    def width(self) -> int:
+        """Features of a point."""
+
+    def train(self, labelled: int) -> float:
+        """Seconds of a training on that many points."""
+
+    def predict(self, points: int, samples: int, scope: str) -> float:
+        """Seconds of predictions."""
+
+    @property
+    def state(self) -> int:
+        """Bytes of what is held from round to round, in all its copies, and of libraries for it."""
+
+    @property
+    def training(self) -> int:
+        """Bytes of a training besides."""
+
+    def tiles(self, points: int, features: bool, scope: str) -> int:
+        """Bytes of predicting so many points, as many at a time as the posterior can hold."""
+
+
 @dataclass(frozen=True)
 class NetworkCost:
-    """Of a network with MC dropout."""
+    """Of posteriors that are networks: what does not depend on their kind of randomness."""
 
     settings: Mapping[str, Any]
     points: Points
@@ -64,40 +93,42 @@ class NetworkCost:
 
     @property
     def width(self) -> int:
-        """Features of a point."""
         return counts.penultimate(self.settings["model"])
 
-    def steps(self, labelled: int) -> int:
-        """Steps of a training on that many points."""
-        training = self.settings["training"]
-        a_pass = math.ceil(labelled / training["batch_size"])
-        return training.get("steps") or training["epochs"] * a_pass
-
     def train(self, labelled: int) -> float:
-        """Seconds of a training on that many points."""
-        rows = labelled / math.ceil(labelled / self.settings["training"]["batch_size"])
-        work = 3 * sum(part.multiply_adds for part in self.parts) * rows  # backward: twice forward
-        return self.steps(labelled) * (self.speed.step + work / self.speed.multiply_adds)
-
-    def predict(self, points: int, samples: int) -> float:
-        """Seconds of the sampler: the stem once, the rest folded (docs/performance.md)."""
-        before, after = (part.multiply_adds for part in self.parts)
-        return self._seconds(points * (before + samples * after * self._folded), points, samples)
+        training = self.settings["training"]
+        a_pass = math.ceil(labelled / training["batch_size"])  # steps
+        steps = training.get("steps") or training["epochs"] * a_pass
+        work = 3 * sum(part.multiply_adds for part in self.parts)  # backward: twice forward
+        return steps * (self.speed.step + work * labelled / a_pass / self.speed.multiply_adds)
 
     @property
     def state(self) -> int:
-        """Bytes of the weights, in all their copies."""
         return STATES * 4 * sum(part.parameters for part in self.parts)
 
     @property
     def training(self) -> int:
-        """Bytes of a training besides."""
         labelled = min(LABELLED, 4 * self.points.values * self.settings["acquisition"]["budget"])
         rows = max(self.settings["training"]["batch_size"], PASS)
         return labelled + KEPT * 4 * rows * sum(part.outputs for part in self.parts)
 
-    def tiles(self, points: int, features: bool) -> int:
-        """Bytes of the sampler with all tiles of so many points held."""
+    def _seconds(self, work: float, points: int, samples: int) -> float:
+        return seconds(work, points * samples * self.points.n_classes, self.speed)
+
+    def _point(self, stem: int, features: bool) -> int:
+        """Bytes of a point of a tile."""
+        return 4 * stem + 8 * (5 * self.points.n_classes + 1) + 4 * self.width * features
+
+
+class DropoutCost(NetworkCost):
+    """The stem is computed once, the rest folded (docs/performance.md)."""
+
+    def predict(self, points: int, samples: int, scope: str) -> float:
+        before, after = (part.multiply_adds for part in self.parts)
+        share = 1.0 if scope == "point" else self._folded
+        return self._seconds(points * (before + samples * after * share), points, samples)
+
+    def tiles(self, points: int, features: bool, scope: str) -> int:
         model, c = self.settings["model"], self.points.n_classes
         before = self.parts[0].outputs
         stem = {"cnn": before // 4, "mlp": before}.get(model["family"], model["hidden"])
@@ -106,20 +137,10 @@ class NetworkCost:
         block = 4 * samples * (TILE * values + self.parts[1].parameters)
         return points * self._point(stem, features) + block
 
-    def _seconds(self, work: float, points: int, samples: int) -> float:
-        probabilities = points * samples * self.points.n_classes
-        return work / self.speed.multiply_adds + probabilities * self.speed.probability
-
-    def _point(self, stem: int, features: bool) -> int:
-        """Bytes of a point of a tile."""
-        return 4 * stem + 8 * (5 * self.points.n_classes + 1) + 4 * self.width * features
-
     @property
     def _folded(self) -> float:
         """The share of the work after the stem that a sample takes."""
         model = self.settings["model"]
-        if self.settings["sampling"]["mask_scope"] == "point":
-            return 1.0
         if model["family"] == "cnn":
             return min(1.0, 2 / model["kernels"][1] ** 2)
         if model["family"] == "mlp":
@@ -144,7 +165,7 @@ class VariationalCost(NetworkCost):
     def train(self, labelled: int) -> float:
         return 2 * super().train(labelled)
 
-    def predict(self, points: int, samples: int) -> float:
+    def predict(self, points: int, samples: int, scope: str) -> float:
         before, after = self.parts
         work = points * (before.multiply_adds + samples * after.multiply_adds)
         drawn = math.ceil(points / TILE) * samples * after.parameters
@@ -154,7 +175,7 @@ class VariationalCost(NetworkCost):
     def training(self) -> int:
         return 2 * super().training
 
-    def tiles(self, points: int, features: bool) -> int:
+    def tiles(self, points: int, features: bool, scope: str) -> int:
         after = self.parts[1]
         stem = counts.features(self.settings["model"], self.points.shape)[1]
         samples = self.settings["sampling"]["samples"]
@@ -171,15 +192,14 @@ class EnsembleCost(NetworkCost):
 
     @cached_property
     def parts(self) -> tuple[Counts, Counts]:
-        spec = dict(self.settings["model"])
-        if spec["family"] == "mlp":
-            spec["dropped"] = [True] * len(spec["hidden"])
-        return counts.network(spec, self.points.shape, self.points.n_classes)
+        return counts.network(
+            member(self.settings["model"]), self.points.shape, self.points.n_classes
+        )
 
     def train(self, labelled: int) -> float:
         return self.members * super().train(labelled)
 
-    def predict(self, points: int, samples: int) -> float:
+    def predict(self, points: int, samples: int, scope: str) -> float:
         work = points * samples * sum(part.multiply_adds for part in self.parts)
         return self._seconds(work, points, samples)
 
@@ -187,68 +207,84 @@ class EnsembleCost(NetworkCost):
     def state(self) -> int:
         return self.members * super().state
 
-    def tiles(self, points: int, features: bool) -> int:
+    def tiles(self, points: int, features: bool, scope: str) -> int:
         point = self._point(self.points.values, features)
         outputs = sum(part.outputs for part in self.parts)
         return points * point + 4 * TILE * 2 * self.points.n_classes + 4 * PASS * KEPT * outputs
 
 
-class GaussianProcessCost(NetworkCost):
+@dataclass(frozen=True)
+class GaussianProcessCost:
     """Exact processes, one a class, of as many labelled points as the budget has at most."""
 
-    @property
-    def labelled(self) -> int:
-        return self.settings["acquisition"]["budget"]
+    settings: Mapping[str, Any]
+    points: Points
+    speed: Speed
 
     @property
     def width(self) -> int:
-        return counts.features(self._encoder, self.points.shape)[1]
-
-    @property
-    def _encoder(self) -> dict[str, Any]:
-        """A backbone's specification; other families see their inputs."""
-        model = self.settings["model"]
-        return model if model["family"] == "backbone" else {"family": "head"}
-
-    def steps(self, labelled: int) -> int:
-        return self.settings["training"]["steps"]
+        return self._encoder[1]
 
     def train(self, labelled: int) -> float:
         work = CUBES * labelled**3 * self.points.n_classes
-        return self.steps(labelled) * (STEP * self.speed.step + work / self.speed.multiply_adds)
+        step = STEP * self.speed.step + work / self.speed.multiply_adds
+        return self.settings["training"]["steps"] * step
 
-    def predict(self, points: int, samples: int) -> float:
-        n, t = self.labelled, TILE * (self.settings["sampling"]["mask_scope"] != "point")
-        encoder = counts.features(self._encoder, self.points.shape)[0].multiply_adds
-        point = n * n + 2 * n * t + t * t + samples * t
-        work = points * (encoder + (n + t) * self.width + self.points.n_classes * point)
-        factor = self.points.n_classes * n**3 / 3
-        return self._seconds(work + factor, points, samples)
+    def predict(self, points: int, samples: int, scope: str) -> float:
+        n, t, c = self._labelled, self._joint(points, scope), self.points.n_classes
+        process = n * n + 2 * n * t + t * t + samples * t
+        work = points * (self._encoder[0].multiply_adds + (n + t) * self.width + c * process)
+        return seconds(work + c * n**3 / 3, points * samples * c, self.speed)
 
     @property
     def state(self) -> int:
-        n, encoder = self.labelled, counts.features(self._encoder, self.points.shape)[0]
-        return (
-            8 * n * (self.points.n_classes * n + 2 * self.width) + STATES * 4 * encoder.parameters
-        )
+        n, encoder = self._labelled, self._encoder[0]
+        factors = 8 * n * (self.points.n_classes * n + 2 * self.width)
+        return GPYTORCH + factors + STATES * 4 * encoder.parameters
 
     @property
     def training(self) -> int:
-        return 8 * SQUARES * self.points.n_classes * self.labelled**2
+        return 8 * SQUARES * self.points.n_classes * self._labelled**2
 
-    def tiles(self, points: int, features: bool) -> int:
-        samples, c = self.settings["sampling"]["samples"], self.points.n_classes
-        return 8 * TILE * (3 * self.labelled + 4 * TILE + 2 * samples * (c + 1) + 2 * self.width)
+    def tiles(self, points: int, features: bool, scope: str) -> int:
+        """Of one tile, whatever their number: under scope "pool", of all points."""
+        return tile_bytes(
+            points if scope == "pool" else TILE,
+            self._labelled,
+            self.settings["sampling"]["samples"],
+            self.points.n_classes,
+            self.width,
+            joint=scope != "point",
+        )
+
+    @property
+    def _labelled(self) -> int:
+        return self.settings["acquisition"]["budget"]
+
+    @cached_property
+    def _encoder(self) -> tuple[Counts, int]:
+        """What the processes see of a point: how it is computed, and its width."""
+        return counts.features(processed(self.settings["model"]), self.points.shape)
+
+    @staticmethod
+    def _joint(points: int, scope: str) -> int:
+        """Points that are drawn together."""
+        return {"pool": points, "batch": TILE, "point": 0}[scope]
 
 
-COSTS = {
-    "mc_dropout": NetworkCost,
+COSTS: dict[str, Callable[..., Cost]] = {
+    "mc_dropout": DropoutCost,
     "variational_dropout": VariationalCost,
     "ensemble": EnsembleCost,
     "gaussian_process": GaussianProcessCost,
 }
 
 
-def cost_of(settings: Mapping[str, Any], points: Points, speed: Speed) -> NetworkCost:
+def seconds(work: float, probabilities: int, speed: Speed) -> float:
+    """Of multiply-adds, and of probabilities that samples of points have."""
+    return work / speed.multiply_adds + probabilities * speed.probability
+
+
+def cost_of(settings: Mapping[str, Any], points: Points, speed: Speed) -> Cost:
     """Of a scenario's posterior."""
     return COSTS[posterior_of(settings)["name"]](settings, points, speed)

@@ -13,8 +13,9 @@ Axis letters: n labelled points, N points, t points of a tile, K samples, C clas
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import fields
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from balent.acquisition.base import Predictions
-from balent.data.inputs import PoolView
+from balent.data.points import Points
 from balent.errors import InputError, MemoryBudgetError
+from balent.posterior import joint
+from balent.posterior.accumulator import scratch_bytes
 from balent.posterior.conditioning import (
     Conditioned,
     Hyperparameters,
@@ -31,11 +34,8 @@ from balent.posterior.conditioning import (
     squared_distances,
 )
 from balent.posterior.outputs import TILE, Tile, check, room
-from balent.posterior.sampler import PASS, Points
+from balent.posterior.sampler import PASS
 from balent.streams import Streams
-
-POOL_POINTS = 5000
-"""Points of a call under scope "pool": their covariance takes 200 MB and its factor as much."""
 
 ENCODER = "encoder."
 
@@ -60,7 +60,7 @@ class GaussianProcess:
 
     def fit(
         self,
-        pool: PoolView,
+        pool: Points,
         index: Tensor,
         labels: Tensor,
         settings: Mapping[str, Any],
@@ -72,7 +72,8 @@ class GaussianProcess:
         x = self._features(pool, index)
         labelled = self._labelled(x, labels)
         start = self._processes.of if self._processes else labelled.start()
-        found = maximise(labelled, start, settings["learning_rate"], settings["steps"])
+        with _room_on_the_device("training"):
+            found = maximise(labelled, start, settings["learning_rate"], settings["steps"])
         self._condition(x, labels, found)
 
     @torch.no_grad()
@@ -89,27 +90,32 @@ class GaussianProcess:
     ) -> Predictions:
         """As Posterior.predict: points that share functions are drawn jointly, others one by one.
 
-        Raises InputError for more than POOL_POINTS under scope "pool".
+        Raises InputError before ``fit``, and for samples of more than joint.POOL_POINTS points
+        under scope "pool".
         """
         check(samples, mask_scope, keep)
-        if mask_scope == "pool" and len(index) > POOL_POINTS:
-            raise InputError(
-                f"joint samples of {len(index)} points: a Gaussian process gives them for at most "
-                f"{POOL_POINTS}; choose a method that scores points, or lower pool.pool or copies"
-            )
+        self._fitted()
+        drawn = not {"moments", "samples"}.isdisjoint(keep)
         size = max(1, len(index)) if mask_scope == "pool" else TILE
-        self._check_budget(min(size, len(index)), samples, mask_scope, memory_budget)
+        if drawn and mask_scope == "pool" and size > joint.POOL_POINTS:
+            raise InputError(
+                f"joint samples of {size} points: a Gaussian process gives them for at most "
+                f"{joint.POOL_POINTS}; give fewer points"
+            )
+        if drawn:
+            self._check_budget(size, samples, mask_scope, memory_budget)
         rows = torch.as_tensor(index, dtype=torch.int64, device=self.device)
         out = room(len(rows), samples, self.n_classes, self._x.shape[1], keep, self.device)
         for number, part in enumerate(rows.split(size)):
             x, first = self._features(inputs, part), number * size
             if out.features is not None:
                 out.features[first : first + len(part)] = x
-            if out.moments is not None or out.samples is not None:
-                generator = streams.torch(stream_name, number)
+            if drawn:
+                normals = Normals(streams.torch(stream_name, number), samples, size)
                 tile = Tile(out, first, len(part), len(part), self.n_classes)
-                logits = self._sample(x.double(), samples, mask_scope != "point", generator)
-                tile.add(slice(0, samples), logits, None)
+                with _room_on_the_device("prediction"):
+                    every = slice(0, samples)
+                    tile.add(every, self._sample(x.double(), mask_scope != "point", normals), None)
                 tile.write(samples)
         return out
 
@@ -155,26 +161,53 @@ class GaussianProcess:
         """What the processes see of points, float32 [n, D]."""
         return torch.cat([self.encoder(inputs.gather(part)) for part in rows.split(PASS)])
 
-    def _sample(self, x: Tensor, samples: int, joint: bool, generator: torch.Generator) -> Tensor:
+    def _sample(self, x: Tensor, together: bool, normals: Normals) -> Tensor:
         """Samples [K, C, t] of the processes at points [t, D]."""
         processes = self._fitted()
         squared = squared_distances(x, processes.labelled.x)  # [t, n]
-        within = squared_distances(x, x) if joint else None
-        out = x.new_empty(samples, self.n_classes, len(x))
+        within = squared_distances(x, x) if together else None
+        out = x.new_empty(normals.samples, self.n_classes, len(x))
         for c in range(self.n_classes):
-            z = torch.randn(samples, len(x), generator=generator, dtype=torch.float64).to(x.device)
+            z = normals.draw(len(x)).to(x.device)
             mean, root = processes.mean_and_root(c, squared, within)
-            out[:, c] = mean + (z @ root.T if joint else z * root)
+            out[:, c] = (z @ root.T if together else z * root).add_(mean)
+            del root  # as large as the next class's covariance
         return out
 
     def _check_budget(self, points: int, samples: int, scope: str, memory_budget: int) -> None:
-        """Bytes of one tile: its distances, kernel and solution, and what it is drawn from."""
-        joint = 0 if scope == "point" else 4 * points
         n, width = self._x.shape
-        minimum = 8 * points * (3 * n + joint + 2 * samples * (self.n_classes + 1) + 2 * width)
+        tile = joint.tile_bytes(points, n, samples, self.n_classes, width, scope != "point")
+        minimum = tile + scratch_bytes(self.device)
         if memory_budget < minimum:
             raise MemoryBudgetError(
                 f"memory_budget is {memory_budget / 2**20:.0f} MiB, below the "
                 f"{math.ceil(minimum / 2**20)} MiB of {points} points that a Gaussian process "
                 "predicts together; raise memory_budget_mib"
             )
+
+
+@dataclass(frozen=True)
+class Normals:
+    """Standard normals of a tile. They are drawn for a full tile, so that those of a point do not
+    depend on how many points are behind it."""
+
+    generator: torch.Generator
+    samples: int
+    size: int  # of a full tile
+
+    def draw(self, points: int) -> Tensor:
+        """Of one class, for the tile's first points: float64 [K, points] on the CPU."""
+        shape = self.samples, self.size
+        return torch.randn(shape, generator=self.generator, dtype=torch.float64)[:, :points]
+
+
+@contextmanager
+def _room_on_the_device(what: str) -> Iterator[None]:
+    """Turn torch.OutOfMemoryError into a MemoryBudgetError that names what was under way."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise MemoryBudgetError(
+            f"out of memory on the device in {what} of the Gaussian process; free memory there, "
+            "lower jobs_per_gpu or acquisition.budget, or set device: cpu"
+        ) from None

@@ -9,8 +9,10 @@ from gpytorch.kernels import RBFKernel, ScaleKernel
 from gpytorch.likelihoods import FixedNoiseGaussianLikelihood
 from gpytorch.means import ConstantMean
 from gpytorch.mlls import ExactMarginalLogLikelihood
+from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
 
+from balent.errors import InputError
 from balent.posterior.conditioning import Hyperparameters, Labelled
 
 
@@ -47,16 +49,26 @@ def maximise(
     """Maximise the sum of the processes' log marginal likelihoods, a point each, by Adam.
 
     Every step is exact, by Cholesky factors: gpytorch's conjugate gradients would draw from the
-    global random state.
+    global random state. Raises InputError where training diverges.
     """
     processes = Processes(labelled, start)
     processes.train()
     likelihood = ExactMarginalLogLikelihood(processes.likelihood, processes)
     optimiser = torch.optim.Adam(processes.parameters(), lr=learning_rate)
-    with gpytorch.settings.fast_computations(False, False, False):
-        for _ in range(steps):
-            optimiser.zero_grad()
-            loss = -likelihood(processes(labelled.x), labelled.targets).sum()
-            loss.backward()
-            optimiser.step()
-    return processes.hyperparameters()
+    try:
+        with gpytorch.settings.fast_computations(False, False, False):
+            for _ in range(steps):
+                optimiser.zero_grad()
+                loss = -likelihood(processes(labelled.x), labelled.targets).sum()
+                loss.backward()
+                optimiser.step()
+        found = processes.hyperparameters()
+        diverged = not all(value.isfinite().all() for value in vars(found).values())
+    except (NanError, NotPSDError, torch.linalg.LinAlgError):
+        diverged = True
+    if diverged:
+        raise InputError(
+            f"training of the Gaussian process diverged (learning_rate {learning_rate}, steps "
+            f"{steps}); lower training.learning_rate or training.steps"
+        )
+    return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
-from balent.data.inputs import PoolView
+from balent.data.points import Points
 from balent.models.base import BayesianModel
 from balent.models.training import train
 from balent.posterior.networks import NetworkPosterior
@@ -19,10 +20,20 @@ class MCDropout(NetworkPosterior[BayesianModel]):
 
     def fit(
         self,
-        pool: PoolView,
+        pool: Points,
         index: Tensor,
         labels: Tensor,
         settings: Mapping[str, Any],
         streams: Streams,
     ) -> None:
         train(self.network, pool, labels, index, settings, streams)
+
+    def before(self, points: int, samples: int, mask_scope: str) -> None:
+        """Say that masks of every point's own are slow."""
+        if mask_scope == "point":
+            logging.getLogger(__name__).warning(
+                "mask_scope point: masks can not be folded into weights; %d points take %d dense "
+                "passes after the first dropout, many times slower than pool or batch",
+                points,
+                samples,
+            )

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from balent.acquisition.base import Predictions
-from balent.data.inputs import PoolView
-from balent.models.network import Network
+from balent.data.points import Points
+from balent.models.ensemble import Ensemble
+from balent.models.network import NoisyNetwork
 from balent.posterior.deterministic import error_rate
-from balent.posterior.sampler import Points, mc_predict
+from balent.posterior.sampler import mc_predict
 from balent.streams import Streams
 
-N = TypeVar("N", bound=nn.Module)
+N = TypeVar("N", bound=NoisyNetwork | Ensemble)
 
 
 class NetworkPosterior(ABC, Generic[N]):
-    """A Posterior whose state is that of its network, which is a module and a Network."""
+    """A Posterior whose state is that of its network."""
 
     def __init__(self, network: N) -> None:
         self.network = network
@@ -29,12 +30,15 @@ class NetworkPosterior(ABC, Generic[N]):
     @abstractmethod
     def fit(
         self,
-        pool: PoolView,
+        pool: Points,
         index: Tensor,
         labels: Tensor,
         settings: Mapping[str, Any],
         streams: Streams,
     ) -> None: ...
+
+    def before(self, points: int, samples: int, mask_scope: str) -> None:
+        """What a kind of network has to say, or to refuse, before it predicts."""
 
     def predict(
         self,
@@ -47,8 +51,9 @@ class NetworkPosterior(ABC, Generic[N]):
         keep: Collection[str],
         memory_budget: int,
     ) -> Predictions:
+        self.before(len(index), samples, mask_scope)
         return mc_predict(
-            cast(Network, self.network),
+            self.network,
             inputs,
             index,
             samples,
@@ -61,7 +66,7 @@ class NetworkPosterior(ABC, Generic[N]):
         )
 
     def error_rate(self, inputs: Points, labels: Tensor) -> float:
-        return error_rate(cast(Network, self.network), inputs, labels)
+        return error_rate(self.network, inputs, labels)
 
     def state_dict(self) -> dict[str, Tensor]:
         return self.network.state_dict()

@@ -19,11 +19,9 @@ Axis letters: N points, K samples, C classes, D units before the last layer; n p
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -31,6 +29,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from balent.acquisition.base import Predictions
+from balent.data.points import Points
 from balent.errors import MemoryBudgetError
 from balent.models.network import Folded, Network
 from balent.posterior.accumulator import scratch_bytes
@@ -40,14 +39,6 @@ from balent.streams import Streams
 
 PASS = 128
 """Images that go through the stem together. Divides TILE; the last tile is a multiple of it too."""
-
-
-class Points(Protocol):
-    """What the sampler needs of balent.data.inputs."""
-
-    shape: tuple[int, ...]  # of one point
-
-    def gather(self, index: Tensor) -> Tensor: ...
 
 
 @torch.no_grad()
@@ -81,13 +72,6 @@ def mc_predict(
     model.eval()
     device = torch.device(device)
     rows = torch.as_tensor(index, dtype=torch.int64, device=device)
-    if mask_scope == "point":
-        logging.getLogger(__name__).warning(
-            "mask_scope point: masks can not be folded into weights; %d points take %d dense "
-            "passes after the first dropout, many times slower than pool or batch",
-            len(rows),
-            samples,
-        )
     block = min(samples, model.samples_at_once)
     rest, tile = _workspace(model, inputs, block, keep)
     minimum = f"{math.ceil((rest + tile) / 2**20)} MiB"
@@ -134,7 +118,9 @@ class _Call:
             shared = self.model.networks(self.samples, self.generator(0))
         for k in range(0, self.samples, block_size):
             block = slice(k, min(k + block_size, self.samples))
-            network = shared(block) if shared else None
+            network = None  # its weights are free before those of the next block are made
+            if shared is not None:
+                network = shared(block)
             for tile in tiles:
                 tile.predict(block, network)
         for tile in tiles:

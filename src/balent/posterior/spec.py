@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from balent.errors import ConfigError
-from balent.models.spec import FAMILIES
+from balent.models.spec import FAMILIES, check_model, choice
+from balent.posterior import joint
 
 DEFAULT = {"name": "mc_dropout"}
 """Of a scenario that names none."""
@@ -35,6 +36,12 @@ MISSING = {
 }
 """What of acquisition.base.NEEDS a posterior can not give, and why."""
 
+PACKAGES = {"gaussian_process": ("gpytorch", "linear_operator")}
+"""What else computes a posterior, beside torch: packages whose versions determine its bits."""
+
+DRAWN = ("moments", "mean_and_features", "samples", "pairs")
+"""Of acquisition.base.NEEDS: what takes samples of the pool."""
+
 
 def posterior_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The posterior of a scenario."""
@@ -46,10 +53,31 @@ def used(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return USED[posterior_of(settings)["name"]]
 
 
-def check_posterior(settings: Mapping[str, Any]) -> None:
-    """Raise ConfigError, which starts with the key, for settings that contradict the posterior."""
+def member(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The specification of an ensemble's member: without dropout, so that its first layer alone
+    is the stem."""
+    spec = {**model, "dropout": 0.0}
+    if spec["family"] == "mlp":
+        spec["dropped"] = [True] * len(spec["hidden"])
+    return spec
+
+
+def processed(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The specification of the features that a Gaussian process sees: a backbone's; of other
+    families, which it does not train, the inputs."""
+    return model if model["family"] == "backbone" else {"family": "head"}
+
+
+def packages(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The packages, beside torch, whose versions determine the bits of a scenario's posterior."""
+    return PACKAGES.get(posterior_of(settings)["name"], ())
+
+
+def check_keys(settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError, which starts with the key, unless ``posterior`` and ``model`` hold what
+    the posterior is built from, and nothing else."""
     posterior = posterior_of(settings)
-    name = posterior["name"]
+    name = choice("posterior.name", posterior.get("name"), POSTERIORS)
     keys = POSTERIORS[name]
     for key in (*keys, *posterior):
         if key not in posterior:
@@ -57,9 +85,20 @@ def check_posterior(settings: Mapping[str, Any]) -> None:
         if key != "name" and key not in keys:
             has = ", ".join(keys) or "no further keys"
             raise ConfigError(f"posterior.{key}: is unknown; {name} has {has}")
+    if not 0 < posterior.get("alpha", 0.5) < 1:
+        raise ConfigError(f"posterior.alpha: {posterior['alpha']} is not above 0 and below 1")
+    family = choice("model.family", settings["model"].get("family"), FAMILIES)
     for key in settings["model"]:
-        if key in FAMILIES[settings["model"]["family"]] and key not in USED[name]:
+        if key in FAMILIES[family] and key not in USED[name]:
             raise ConfigError(f"model.{key}: {name} does not use it; remove it ({key}: null)")
+    check_model(settings["model"], USED[name])
+
+
+def check_posterior(settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError, which starts with the key, for settings that contradict the posterior."""
+    check_keys(settings)
+    posterior = posterior_of(settings)
+    name = posterior["name"]
     if name == "gaussian_process":
         _check_all_at_once(settings["training"])
     elif "batch_size" not in settings["training"]:
@@ -83,6 +122,39 @@ def check_needs(
             raise ConfigError(
                 f"scenarios.{scenario}.posterior: method {method!r} needs {need}, which {name} "
                 f"does not have: {why}; choose another method or posterior"
+            )
+
+
+def check_joint(
+    scenario: str,
+    settings: Mapping[str, Any],
+    method: str,
+    needs: Collection[str],
+    masks: str,
+    remaining: int,
+    test: int,
+) -> None:
+    """Refuse, by ConfigError, more points than a Gaussian process draws together.
+
+    masks  of the method (acquisition.base.Spec)
+    remaining  points of the first round's pool; test  points of the evaluation
+    """
+    if posterior_of(settings)["name"] != "gaussian_process":
+        return
+    shared = settings["sampling"]["mask_scope"] == "pool"
+    drawn = not {*DRAWN}.isdisjoint(needs) and (shared or masks == "pool")
+    calls = {
+        f"the pool, by method {method!r},": remaining if drawn else 0,
+        "the test set": test if shared else 0,
+        "a round's choice": settings["acquisition"]["size"] if shared else 0,
+    }
+    for what, points in calls.items():
+        if points > joint.POOL_POINTS:
+            raise ConfigError(
+                f"scenarios.{scenario}.posterior: {what} has {points} points to draw together, "
+                f"but gaussian_process draws at most {joint.POOL_POINTS}; choose a method that "
+                "scores points with sampling.mask_scope batch, or lower pool.pool, copies or "
+                "evaluation.points"
             )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from balent.data.inputs import PoolView
+from balent.data.points import Points
 from balent.models.training import train
 from balent.models.variational import VariationalNetwork
 from balent.posterior.networks import NetworkPosterior
@@ -28,7 +28,7 @@ class VariationalDropout(NetworkPosterior[VariationalNetwork]):
 
     def fit(
         self,
-        pool: PoolView,
+        pool: Points,
         index: Tensor,
         labels: Tensor,
         settings: Mapping[str, Any],

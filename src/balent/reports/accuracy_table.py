@@ -22,6 +22,7 @@ from balent.reports.accuracy_grids import NOT_RUN, grids, notes, paper_note
 from balent.reports.context import UNDEFINED, ReportContext, output
 from balent.reports.histories import chain
 from balent.reports.kinds import BASELINE, methods_of
+from balent.reports.settings import setting
 from balent.reports.statistics import Summary, paired_difference, summarise, welch_verdict
 
 COLUMNS = (
@@ -196,10 +197,5 @@ def _known(what: str, names: Iterable[str], printed: pd.Series, table: str) -> N
 
 
 def _setting(settings: dict, name: str) -> Any:
-    """The value of a setting such as ``model.encoder.pretrained``; None where there is none."""
-    if name == "features":
-        return feature_set(settings)
-    value: Any = settings
-    for key in name.split("."):
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
+    """A setting by name; ``features`` is the feature set of the inputs or of the backbone."""
+    return feature_set(settings) if name == "features" else setting(settings, name)

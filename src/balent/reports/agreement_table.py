@@ -75,9 +75,13 @@ def statement(pair: dict) -> str:
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Rank correlations along the last axis, ties sharing their mean rank; [..., N] to [...]."""
+    """Rank correlations along the last axis, ties sharing their mean rank; [..., N] to [...].
+
+    NaN where first or second is constant.
+    """
     a, b = (rankdata(x, axis=-1) - (x.shape[-1] + 1) / 2 for x in (first, second))
-    return (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+    with np.errstate(invalid="ignore"):
+        return (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))
 
 
 def rmse(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 
 from balent.files import write_text
 from balent.reports.context import UNDEFINED, ReportContext, output
-from balent.reports.curve_panel import TITLE_WIDTH
-from balent.reports.curves import note
+from balent.reports.curve_panel import TITLE_WIDTH, scale_note
 from balent.reports.histories import chain
 from balent.reports.measures import MEASURES, measures
 from balent.reports.statistics import summarise
@@ -84,7 +83,7 @@ def draw(item: dict, context: ReportContext) -> Figure:
     axes[0].set_ylim(len(titles) - 0.5, -0.5)
     for empty in axes[len(shown) :]:
         empty.axis("off")
-    foot(figure, note(item, context).split(";")[0] + "; dots: seeds, bars: their mean")
+    foot(figure, scale_note(context, item["scenarios"]) + "; dots: seeds, bars: their mean")
     return figure
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from textwrap import fill
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from balent.reports.context import UNDEFINED, ReportContext, data_title
 from balent.reports.histories import chain
+from balent.reports.kinds import pairs
+from balent.reports.studies import SMALL
 from balent.reports.style import WIDTH, Look
 
 
@@ -46,7 +48,6 @@ SINGLE_HEIGHT = 2.9  # inches: of a panel that has the width for itself
 LEGEND_WIDTH = 0.34  # of a single panel's width
 LEGEND_ROW = 0.2  # inches
 TITLE_WIDTH = 33  # characters
-SMALL: dict[str, Any] = {"fontsize": 7, "color": "#555555"}
 
 
 def layout(count: int, entries: int) -> tuple[Figure, np.ndarray, int]:
@@ -93,6 +94,13 @@ def blank(panel: Axes) -> None:
     panel.spines[:].set_visible(False)
 
 
+def corner(panel: Axes, text: str) -> None:
+    """Small text in the corner of a panel that curves of accuracy reach last, if there is any."""
+    if text:
+        wrapped = fill(text, TITLE_WIDTH)
+        panel.annotate(wrapped, (0.98, 0.04), xycoords="axes fraction", ha="right", **SMALL)
+
+
 def curve(panel: Axes, values: pd.DataFrame, metric: str, look: Look, position: int) -> None:
     """The mean over seeds with a band of ± 1 standard deviation (ddof 1; none for one seed)."""
     scaled = METRICS[metric].factor * values.set_index("n_labelled")[metric].dropna()
@@ -137,18 +145,26 @@ def data_of(context: ReportContext, scenario: str) -> str:
     return data_title(settings["data"], settings["copies"])
 
 
-def note(context: ReportContext, shown: Iterable[tuple[str, str]]) -> str:
-    """The scale with the data sets of the chains shown, and what line and band are.
+def not_run(titles: Iterable[str]) -> str:
+    """What a figure says of curves that ``not_run`` leaves out; empty where there is none."""
+    names = ", ".join(titles)
+    return f"not run: {names}" if names else ""
 
-    shown  (scenario, method) of the curves
-    """
-    pairs = [pair for pair in shown if pair[0] in context.scenarios]
-    if not pairs:
-        return f"{context.scale} scale"
-    names = [context.scenarios[scenario]["data"] for scenario, _ in pairs]
-    data = ", ".join(dict.fromkeys(map(data_title, names)))
-    n = context.seed_count(pd.concat([chain(context.histories, *pair) for pair in pairs]))
-    spread = "one seed (no bands)"
-    if n != "1":
-        spread = f"lines: mean of n = {n} seeds, bands: ± 1 standard deviation"
-    return f"{context.scale} scale: {data}; {spread}"
+
+def scale_note(context: ReportContext, scenarios: Iterable[str]) -> str:
+    """The scale with the data sets of those of the scenarios that it defines."""
+    shown = [context.scenarios[name]["data"] for name in scenarios if name in context.scenarios]
+    data = ", ".join(dict.fromkeys(map(data_title, shown)))
+    return f"{context.scale} scale" + (f": {data}" if data else "")
+
+
+def note(context: ReportContext, item: dict) -> str:
+    """``scale_note`` of an item's scenarios, and what line and band are."""
+    text = scale_note(context, item["scenarios"])
+    shown = [pair for pair in pairs(item) if pair[0] in context.scenarios]
+    if not shown:
+        return text
+    n = context.seed_count(pd.concat([chain(context.histories, *pair) for pair in shown]))
+    if n == "1":
+        return f"{text}; one seed (no bands)"
+    return f"{text}; lines: mean of n = {n} seeds, bands: ± 1 standard deviation"

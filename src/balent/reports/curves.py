@@ -9,11 +9,9 @@ from matplotlib.figure import Figure
 
 from balent.reports import curve_panel
 from balent.reports.context import ReportContext
-from balent.reports.curve_panel import METRICS as METRICS
-from balent.reports.curve_panel import SMALL
 from balent.reports.histories import chain
-from balent.reports.kinds import methods_of, pairs
-from balent.reports.studies import foot, save
+from balent.reports.kinds import methods_of
+from balent.reports.studies import foot, save, titles
 from balent.reports.style import house_style, look
 
 
@@ -38,15 +36,10 @@ def draw(item: dict, context: ReportContext) -> Figure:
         else:
             _fill(panel, item, context, scenario)
             curve_panel.finish(panel, item["metric"], label=number % columns == 0)
-    titles = {context.methods[method]["title"]: look(method) for method in methods}
-    curve_panel.legend(axes[len(scenarios)], titles)
-    foot(figure, note(item, context))
+    looks = dict(zip(titles(context, methods), map(look, methods), strict=True))
+    curve_panel.legend(axes[len(scenarios)], looks)
+    foot(figure, curve_panel.note(context, item))
     return figure
-
-
-def note(item: dict, context: ReportContext) -> str:
-    """The scale with its data sets, and what line and band are."""
-    return curve_panel.note(context, pairs(item))
 
 
 def _fill(panel: Axes, item: dict, context: ReportContext, scenario: str) -> None:
@@ -57,7 +50,5 @@ def _fill(panel: Axes, item: dict, context: ReportContext, scenario: str) -> Non
         if method in run:
             values = chain(context.histories, scenario, method)
             curve_panel.curve(panel, values, item["metric"], look(method), position)
-    missing = [context.methods[m]["title"] for m in item["methods"] if m not in run]
-    if missing:
-        text = f"not run: {', '.join(missing)}"
-        panel.annotate(text, (0.98, 0.04), xycoords="axes fraction", ha="right", **SMALL)
+    left_out = [method for method in item["methods"] if method not in run]
+    curve_panel.corner(panel, curve_panel.not_run(titles(context, left_out)))

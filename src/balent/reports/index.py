@@ -15,7 +15,7 @@ from balent.files import read_json, write_text
 from balent.reports import accuracy_grids, paired, reproduction, sections
 from balent.reports.configuration_table import encoder_title
 from balent.reports.context import ReportContext, output
-from balent.reports.curves import METRICS
+from balent.reports.curve_panel import METRICS
 from balent.reports.grid import Grid
 from balent.reports.kinds import KINDS, baseline_of
 

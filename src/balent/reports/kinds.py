@@ -69,32 +69,12 @@ def _study(
 
 
 KINDS = {
-    "accuracy_table": Kind(
-        "balent.reports.accuracy_table:write",
-        (".csv", ".md"),
-        "histories",
-        keys=("scenarios", "methods", "budgets"),
-        optional=("reference", "not_run"),
+    "accuracy_table": _chains(
+        "accuracy_table", (".csv", ".md"), "budgets", optional=("reference", "not_run")
     ),
-    "curves": Kind(
-        "balent.reports.curves:write",
-        FIGURE,
-        "histories",
-        keys=("scenarios", "methods", "metric"),
-        optional=("not_run",),
-    ),
-    "curve_grid": Kind(
-        "balent.reports.curve_grid:write",
-        FIGURE,
-        "histories",
-        keys=("scenarios", "methods", "metrics"),
-    ),
-    "scenario_curves": Kind(
-        "balent.reports.scenario_curves:write",
-        FIGURE,
-        "histories",
-        keys=("scenarios", "methods", "metric"),
-    ),
+    "curves": _chains("curves", FIGURE, "metric", optional=("not_run",)),
+    "curve_grid": _chains("curve_grid", FIGURE, "metrics", optional=("not_run",)),
+    "scenario_curves": _chains("scenario_curves", FIGURE, "metric", optional=("not_run",)),
     "paired": _chains("paired", (".csv",), optional=("baseline",)),
     "paired_tests": _chains("paired_tests", (".csv",), optional=("baseline",)),
     "area": _chains("area", (*FIGURE, ".csv")),
@@ -126,7 +106,7 @@ KINDS = {
         (".csv",),
         "timing",
         "methods",
-        optional=("paper_seconds", "reference"),
+        optional=("reference",),
     ),
     "reproduction": Kind("balent.reports.reproduction:write", (".csv",), "finished"),
     "index": Kind("balent.reports.index:write", (".html",), "reports"),
@@ -258,13 +238,13 @@ def stated(items: Mapping[str, dict]) -> dict[str, dict]:
     }
 
 
-def methods_of(item: dict, scenario: str) -> list[str]:
+def methods_of(item: Mapping, scenario: str) -> list[str]:
     """The methods of an item that run in a scenario: all but those that ``not_run`` names."""
     left_out = item.get("not_run", {}).get(scenario, ())
     return [method for method in item.get("methods", ()) if method not in left_out]
 
 
-def pairs(item: dict) -> list[tuple[str, str]]:
+def pairs(item: Mapping) -> list[tuple[str, str]]:
     """(scenario, method) of every chain that an item shows."""
     return [(s, method) for s in item.get("scenarios", ()) for method in methods_of(item, s)]
 

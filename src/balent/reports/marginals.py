@@ -32,7 +32,10 @@ TABLE = (
     "reference_q95",
     "share_above_reference_q95",
     "reference_draws",
+    "reference_without_fit",
 )
+ENOUGH = 20
+"""Draws that a 95 % quantile needs: of 20, one lies above it."""
 PANELS = {"left": 0.01, "right": 0.985, "bottom": 0.09, "top": 0.87, "wspace": 0.08, "hspace": 0.3}
 PANEL = {"left": 0.09, "right": 0.68, "bottom": 0.4, "top": 0.97}
 """Margins in shares of a part: the automatic layout of parts differs in its last bits."""
@@ -50,32 +53,39 @@ def write(item: dict, context: ReportContext, stem: Path) -> None:
 def table(data: dict[str, np.ndarray]) -> pd.DataFrame:
     """A row per stratum of min(m, 1 - m): distances, their reference, and how many exceed it.
 
-    A marginal without a Beta distribution of its moments is counted as ``without_fit``.
+    A marginal without a Beta distribution of its moments is counted as ``without_fit``, such a draw
+    as ``reference_without_fit``; distances are of the others. Where fewer than ENOUGH draws have a
+    fit there is no reference.
     """
     rows = []
     for t, (low, high) in enumerate(zip(data["strata"][:-1], data["strata"][1:], strict=True)):
-        found = data["distance"][strata(data) == t]
-        distances, reference = found[np.isfinite(found)], data["reference"][t]
-        row = {"mean_from": low, "mean_to": high, "marginals": len(found)}
-        row["without_fit"] = len(found) - len(distances)
+        distances, reference = fitted(data, t)
+        count, draws = (data["stratum"] == t).sum(), len(data["reference"][t])
+        row = {"mean_from": low, "mean_to": high, "marginals": count}
+        row["without_fit"] = count - len(distances)
         if len(distances):
-            bound = np.quantile(reference, 0.95)
             row |= {
                 "distance_median": np.median(distances),
                 "distance_q95": np.quantile(distances, 0.95),
+                "reference_draws": draws,
+                "reference_without_fit": draws - len(reference),
+            }
+        if len(reference) >= ENOUGH:
+            bound = np.quantile(reference, 0.95)
+            row |= {
                 "reference_median": np.median(reference),
                 "reference_q95": bound,
                 "share_above_reference_q95": (distances > bound).mean(),
-                "reference_draws": len(reference),
             }
         rows.append(row)
     return pd.DataFrame(rows, columns=TABLE)
 
 
-def strata(data: dict[str, np.ndarray]) -> np.ndarray:
-    """The stratum of every marginal [N, C]."""
-    rarer = np.minimum(data["mean"], 1 - data["mean"])
-    return np.digitize(rarer, data["strata"][1:-1])
+def fitted(data: dict[str, np.ndarray], t: int) -> tuple[np.ndarray, np.ndarray]:
+    """The distances of stratum t and of its reference: of those that have a fit."""
+    found = data["distance"][data["stratum"] == t], data["reference"][t]
+    distances, reference = (values[np.isfinite(values)] for values in found)
+    return distances, reference
 
 
 @house_style()
@@ -140,15 +150,14 @@ def _marginal(panel: Axes, data: dict[str, np.ndarray], number: int, c: int) -> 
 def _distances(part: SubFigure, data: dict[str, np.ndarray]) -> None:
     """Distribution functions of the distances and of their reference, by stratum."""
     panel = part.subplots(gridspec_kw=PANEL)
-    number = strata(data)
     for t, (low, high) in enumerate(zip(data["strata"][:-1], data["strata"][1:], strict=True)):
-        found = data["distance"][number == t]
-        found = found[np.isfinite(found)]
-        if len(found):
-            color = OTHER_COLORS[t % len(OTHER_COLORS)]
-            label = f"{_short(low)} to {_short(high)}: {len(found):,} marginals"
-            panel.ecdf(found, color=color, linewidth=1.3, label=label)
-            panel.ecdf(data["reference"][t], color=color, linewidth=0.9, linestyle=(0, (2, 1.5)))
+        distances, reference = fitted(data, t)
+        color = OTHER_COLORS[t % len(OTHER_COLORS)]
+        if len(distances):
+            label = f"{_short(low)} to {_short(high)}: {len(distances):,} marginals"
+            panel.ecdf(distances, color=color, linewidth=1.3, label=label)
+        if len(reference) >= ENOUGH:
+            panel.ecdf(reference, color=color, linewidth=0.9, linestyle=(0, (2, 1.5)))
     panel.set(xlim=(0, 1), xlabel="Kolmogorov–Smirnov distance D")
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     panel.set_ylabel("marginals below")

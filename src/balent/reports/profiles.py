@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from balent.files import write_text
-from balent.reports.context import ReportContext, output
-from balent.reports.curves import note
+from balent.reports.context import UNDEFINED, ReportContext, output
+from balent.reports.curve_panel import blank, scale_note
 from balent.reports.reach import reach
 from balent.reports.studies import foot, save
 from balent.reports.style import WIDTH, house_style, look
@@ -26,10 +26,21 @@ HEIGHT = 3.0  # inches
 TICKS = (1, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 7, 10, 20, 50, 100)
 AT = (1.1, 1.25, 1.5, 2.0)
 """The ratios at which the table gives the profile, besides 1 and infinity."""
+COLUMNS = (
+    "scale",
+    "method",
+    "method_title",
+    "status",
+    "problems",
+    "best",
+    *(f"within_{at:g}" for at in AT),
+    "reached",
+)
+"""Shares of the problems in [0, 1]: ρ at 1 (best), at AT and in the limit (reached)."""
 
 
 def write(item: dict, context: ReportContext, stem: Path) -> None:
-    """Write the figure, and ``profile_table`` as ``stem``.csv."""
+    """Write the figure, and COLUMNS as ``stem``.csv."""
     save(draw(item, context), stem)
     text = profile_table(item, context).to_csv(index=False, float_format="%.4f")
     write_text(output(stem, ".csv"), text)
@@ -55,9 +66,8 @@ def profile(ratio: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def profile_table(item: dict, context: ReportContext) -> pd.DataFrame:
-    """A row per method: problems, ρ at 1 (best), at AT and in the limit (reached)."""
-    needed = labels(item, context)
-    found = ratios(needed.to_numpy())
+    """The rows of COLUMNS, one per method; a scale with none of the scenarios has no shares."""
+    found = ratios(labels(item, context).to_numpy())
     rows = []
     for method, ratio in zip(item["methods"], found.T, strict=True):
         row = {
@@ -65,11 +75,19 @@ def profile_table(item: dict, context: ReportContext) -> pd.DataFrame:
             "method": method,
             "method_title": context.methods[method]["title"],
             "problems": len(ratio),
-            "best": (ratio == 1).mean(),
         }
-        row |= {f"within_{at:g}": profile(ratio, np.array([at]))[0] for at in AT}
-        rows.append(row | {"reached": np.isfinite(ratio).mean()})
-    return pd.DataFrame(rows)
+        if _defined(item, context):
+            row |= {"best": (ratio == 1).mean(), "reached": np.isfinite(ratio).mean()}
+            row |= {f"within_{at:g}": profile(ratio, np.array([at]))[0] for at in AT}
+        else:
+            row["status"] = UNDEFINED
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _defined(item: dict, context: ReportContext) -> bool:
+    """Whether the scale defines any of an item's scenarios."""
+    return any(scenario in context.scenarios for scenario in item["scenarios"])
 
 
 @house_style()
@@ -80,6 +98,10 @@ def draw(item: dict, context: ReportContext) -> Figure:
     largest = max(1.05, 1.02 * found[np.isfinite(found)].max(initial=1))
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     panel = figure.subplots()
+    if not _defined(item, context):
+        blank(panel)
+        foot(figure, scale_note(context, item["scenarios"]))
+        return figure
     for method, ratio in zip(item["methods"], found.T, strict=True):
         steps = np.unique(ratio[np.isfinite(ratio)])
         at = np.concatenate([[1.0], steps, [largest]])
@@ -103,7 +125,7 @@ def draw(item: dict, context: ReportContext) -> Figure:
     unsolved = int((~np.isfinite(found)).all(axis=1).sum())
     foot(
         figure,
-        f"{note(item, context).split(';')[0]}; {len(found)} problems (scenario, seed, accuracy), "
-        f"{unsolved} of them reached by no method",
+        f"{scale_note(context, item['scenarios'])}; {len(found)} problems "
+        f"(scenario, seed, accuracy), {unsolved} of them reached by no method",
     )
     return figure

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from balent.reports.context import ReportContext
 from balent.reports.histories import chain
+
+DIGITS = 9
+"""Decimals of percentages that are more than rounding errors."""
 
 
 def labels_to_reach(sizes: Sequence[float], values: Sequence[float], target: float) -> float:
@@ -46,7 +50,8 @@ def reach(item: dict, context: ReportContext) -> pd.DataFrame:
                 rounds = chain(context.histories, scenario, method)
                 for seed, curve in rounds.groupby("seed", sort=False):
                     sizes = curve["n_labelled"].tolist()
-                    accuracy = (100 * curve["accuracy"]).tolist()
+                    # Rounded, since 100 * 0.57 is a little below 57.
+                    accuracy = np.round(100 * curve["accuracy"], DIGITS).tolist()
                     labels = labels_to_reach(sizes, accuracy, target)
                     rows.append((scenario, target, method, seed, labels, sizes[0], sizes[-1]))
     columns = ["scenario", "accuracy", "method", "seed", "labels", "first", "last"]

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from balent.files import load_npz, write_text
@@ -27,6 +29,9 @@ from balent.reports.statistics import Summary, bound_verdict, summarise
 
 SCALE = "paper"
 NO_ITEM, NOT_RUN, DIFFERS = "no item shows it", "not run", "data or settings differ"
+NO_VALUE = "not defined for any number of classes"
+FIRST = ("", NO_VALUE, DIFFERS, NOT_RUN)
+"""Of several items that show a number the status that counts; "": there is one of ours."""
 OTHER_SCALE = "not the scale of the paper"
 
 CELL = ("table", "row", "column", "unit")
@@ -131,7 +136,7 @@ def _of_figure(name: str, item: dict, context: ReportContext) -> Iterator[Statem
 
 
 def _ours(context: ReportContext) -> dict[Key, dict]:
-    """What there is of ours: of several items that show a cell, the first that has a number."""
+    """What there is of ours: of several items that show a cell, the first of the best status."""
     found: dict[Key, dict] = {}
     for name, item in stated(context.items).items():
         kind = item["kind"]
@@ -142,9 +147,14 @@ def _ours(context: ReportContext) -> dict[Key, dict]:
         else:
             numbers = _correlations(name, item, context)
         for key, entry in numbers:
-            if found.get(key, {}).get("status", NOT_RUN) != "":
+            if FIRST.index(entry["status"]) < _rank(found.get(key)):
                 found[key] = entry
     return found
+
+
+def _rank(entry: dict | None) -> int:
+    """The place of an entry's status in FIRST, behind which nothing stands."""
+    return len(FIRST) if entry is None else FIRST.index(entry["status"])
 
 
 def _accuracies(item: dict, context: ReportContext) -> Iterator[tuple[Key, dict]]:
@@ -175,7 +185,11 @@ def _cell(spec: dict, scenario: str, method: str, size: int) -> Key:
 
 
 def _correlations(name: str, item: dict, context: ReportContext) -> Iterator[tuple[Key, dict]]:
-    """Ours at the number of classes where it is furthest from what the paper states of all."""
+    """Ours at the number of classes where it is furthest from what the paper states of all.
+
+    Numbers of classes at which it is not defined, as the correlation with a constant, are named;
+    there is no verdict then.
+    """
     study = item["study"]
     if study not in context.finished_studies:
         yield from ((found.key, {"status": NOT_RUN}) for found in _of_figure(name, item, context))
@@ -184,13 +198,23 @@ def _correlations(name: str, item: dict, context: ReportContext) -> Iterator[tup
     for found in _of_figure(name, item, context):
         wanted = (found.generator, *found.pair)
         chosen = [r for r in rows if (r["generator"], r["first"], r["second"]) == wanted]
-        worst = max(chosen, key=lambda row: _excess(row[f"{found.column}_mean"], found))
-        mean, sd = worst[f"{found.column}_mean"], worst[f"{found.column}_sd"]
-        ours = Summary(mean, sd, worst["repeats"])
-        note = f"C = {worst['classes']}, the furthest of {len(chosen)}"
-        verdict = bound_verdict(ours, found.relation, found.value)
-        entry = _entry(ours, found.value, verdict, note)
-        yield found.key, entry | provenance([_record(context, study)])
+        yield found.key, _furthest(found, chosen) | provenance([_record(context, study)])
+
+
+def _furthest(found: Statement, rows: list[dict]) -> dict:
+    """The entry of the row, of one for each number of classes, that is furthest."""
+    mean, sd = f"{found.column}_mean", f"{found.column}_sd"
+    defined = [row for row in rows if not math.isnan(row[mean])]
+    if not defined:
+        return {"status": NO_VALUE}
+    worst = max(defined, key=lambda row: _excess(row[mean], found))
+    ours = Summary(worst[mean], worst[sd], worst["repeats"])
+    note = f"C = {worst['classes']}, the furthest of {len(defined)}"
+    undefined = [str(row["classes"]) for row in rows if math.isnan(row[mean])]
+    if undefined:
+        return _entry(ours, found.value, note=f"{note}; not defined for C = {', '.join(undefined)}")
+    verdict = bound_verdict(ours, found.relation, found.value, len(rows))
+    return _entry(ours, found.value, verdict, note)
 
 
 def _excess(ours: float, found: Statement) -> float:
@@ -200,7 +224,7 @@ def _excess(ours: float, found: Statement) -> float:
 
 
 def _seconds(item: dict, context: ReportContext) -> Iterator[tuple[Key, dict]]:
-    """Seconds of sampling and choosing, on a machine of their own: no verdict."""
+    """Medians of sampling and choosing, as in the item's table; no verdict: another machine's."""
     spec, study = item["reference"], item["study"]
     finished = study in context.finished_studies
     printed = load_reference(context.reference_folder, spec["table"])
@@ -213,8 +237,10 @@ def _seconds(item: dict, context: ReportContext) -> Iterator[tuple[Key, dict]]:
                 yield key, {"status": NOT_RUN}
                 continue
             value = paper.get((row, column), math.nan)
-            ours = summarise(timing_table.at(data, method, **case).tolist())
-            yield key, _entry(ours, value) | provenance([_record(context, study)])
+            seconds = timing_table.at(data, method, **case).tolist()
+            ours = replace(summarise(seconds), mean=float(np.median(seconds)))
+            entry = _entry(ours, value, note=f"median of {ours.n}")
+            yield key, entry | provenance([_record(context, study)])
 
 
 def _entry(ours: Summary, paper: float, verdict: str = "", note: str = "") -> dict:

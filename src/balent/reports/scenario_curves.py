@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from balent.reports import curve_panel
 from balent.reports.context import UNDEFINED, ReportContext
 from balent.reports.histories import chain
+from balent.reports.kinds import methods_of
 from balent.reports.studies import foot, save
 from balent.reports.style import house_style, sequence
 
@@ -23,24 +24,28 @@ def draw(item: dict, context: ReportContext) -> Figure:
     """The figure of an item with ``scenarios``, ``methods`` and ``metric``.
 
     Curves are in an order of colours from dark to light, that of the scenarios; the foot names
-    those that the scale does not define.
+    those that the scale does not define, a panel those in which its method is not run.
     """
     scenarios, methods = item["scenarios"], item["methods"]
     looks = dict(zip(scenarios, sequence(len(scenarios)), strict=True))
     defined = [scenario for scenario in scenarios if scenario in context.scenarios]
+    labels = curve_labels(context, defined)
     figure, axes, columns = curve_panel.layout(len(methods), len(scenarios))
     for number, (panel, method) in enumerate(zip(axes, methods, strict=False)):
         curve_panel.head(panel, context.methods[method]["title"])
         if not defined:
             curve_panel.blank(panel)
             continue
+        run = [scenario for scenario in defined if method in methods_of(item, scenario)]
         for position, scenario in enumerate(defined):
-            values = chain(context.histories, scenario, method)
-            curve_panel.curve(panel, values, item["metric"], looks[scenario], position)
+            if scenario in run:
+                values = chain(context.histories, scenario, method)
+                curve_panel.curve(panel, values, item["metric"], looks[scenario], position)
         curve_panel.finish(panel, item["metric"], label=number % columns == 0)
-    labels = curve_labels(context, defined)
+        left_out = [labels[scenario] for scenario in defined if scenario not in run]
+        curve_panel.corner(panel, curve_panel.not_run(left_out))
     curve_panel.legend(axes[len(methods)], {labels[name]: looks[name] for name in defined})
-    text = curve_panel.note(context, [(name, method) for name in defined for method in methods])
+    text = curve_panel.note(context, item)
     absent = [context.scenario_title(name) for name in scenarios if name not in defined]
     foot(figure, text + (f"\n{UNDEFINED}: {', '.join(absent)}" if absent else ""))
     return figure

@@ -11,10 +11,11 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from balent.files import write_text
 from balent.reports.context import ReportContext, output
-from balent.reports.curves import note
+from balent.reports.curve_panel import note
 from balent.reports.histories import chain
-from balent.reports.item_checks import varied
 from balent.reports.measures import MEASURES, measures
+from balent.reports.settings import varied
+from balent.reports.statistics import summarise
 from balent.reports.studies import foot, save
 from balent.reports.style import WIDTH, house_style, look
 
@@ -43,10 +44,10 @@ def setting_table(item: dict, context: ReportContext) -> pd.DataFrame:
         for method in item["methods"]:
             found = measures(chain(context.histories, scenario, method))
             for measure, by_seed in found.items():
-                numbers = pd.Series(by_seed)
+                ours = summarise(list(by_seed.values()))
                 labels = (scenario, method, context.methods[method]["title"], measure)
-                row = (context.scale, item["setting"], value, *labels, len(numbers))
-                rows.append((*row, numbers.mean(), numbers.std(ddof=1)))
+                row = (context.scale, item["setting"], value, *labels)
+                rows.append((*row, ours.n, ours.mean, ours.sd))
     return pd.DataFrame(rows, columns=[*COLUMNS, *NUMBERS])
 
 
@@ -69,7 +70,7 @@ def draw(item: dict, context: ReportContext) -> Figure:
     handles, _ = figure.axes[0].get_legend_handles_labels()
     titles = [context.methods[method]["title"] for method in item["methods"]]
     figure.legend(handles, titles, loc="outside right center")
-    foot(figure, note(item, context))
+    foot(figure, note(context, item))
     return figure
 
 

@@ -57,20 +57,22 @@ def welch_verdict(ours: Summary, theirs: Summary) -> str:
     return "higher" if delta > 0 else "lower"
 
 
-def bound_verdict(ours: Summary, relation: str, value: float) -> str:
-    """As ``welch_verdict``, of ``above``, ``below`` or ``about`` a value without a spread.
+def bound_verdict(worst: Summary, relation: str, value: float, of: int) -> str:
+    """As ``welch_verdict``, of several means that are stated to be ``above`` or ``below`` a value.
 
-    ``agrees`` unless the 95 % t interval of our mean lies wholly outside what is stated, which
-    is the value itself for ``about``. Empty where n < 2.
+    worst  the mean that is furthest from what is stated, of so many
+
+    ``agrees`` unless its t interval lies wholly on the wrong side; that has the confidence
+    1 - 0.05 / of, so that chance makes any of them differ in at most 5 % of cases (Bonferroni).
+    Empty where n < 2, and for any other relation: "about" has no bounds.
     """
-    if ours.n < 2:
+    if worst.n < 2 or relation not in ("above", "below"):
         return ""
-    margin = stats.t.ppf((1 + CONFIDENCE) / 2, ours.n - 1) * ours.sd / math.sqrt(ours.n)
-    if relation in ("above", "about") and ours.mean + margin < value:
-        return "lower"
-    if relation in ("below", "about") and ours.mean - margin > value:
-        return "higher"
-    return "agrees"
+    level = 1 - (1 - CONFIDENCE) / of
+    margin = stats.t.ppf((1 + level) / 2, worst.n - 1) * worst.sd / math.sqrt(worst.n)
+    if relation == "above":
+        return "lower" if worst.mean + margin < value else "agrees"
+    return "higher" if worst.mean - margin > value else "agrees"
 
 
 def paired_difference(

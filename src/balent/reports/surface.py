@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from balent.errors import ConfigError
 from balent.reports.context import ReportContext
 from balent.reports.studies import axis_label, foot, position, result, save
-from balent.reports.style import WIDTH, house_style
+from balent.reports.style import WIDTH, house_style, sequence
 
 CELLS = 40
 """About so many cells along a drawn surface."""
@@ -88,10 +88,24 @@ def _contours(panel: Axes, parameters: np.ndarray, values: np.ndarray, levels: l
         raise ConfigError(
             f"levels: none of {levels} lies within the scores, {low:.3g} to {high:.3g}; give others"
         )
-    lines = panel.contour(parameters, parameters, values, wanted, cmap="cividis", linewidths=1)
+    colors = [look.color for look in sequence(len(levels))] if levels else None
+    lines = panel.contour(
+        *(parameters, parameters, values, wanted),
+        colors=colors,
+        cmap=None if levels else "cividis",
+        linestyles="solid",
+        linewidths=1,
+    )
     drawn = np.array(lines.levels)
     shown = drawn[(drawn > low) & (drawn < high)]
-    handles = [Line2D([], [], color=color) for color in map(to_hex, lines.to_rgba(shown))]
+    of_level = dict(zip(drawn, colors or map(to_hex, lines.to_rgba(drawn)), strict=True))
+    handles = [Line2D([], [], color=of_level[level]) for level in shown]
     where = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if levels else {"loc": "upper right"}
-    panel.legend(handles, [f"{level:g}" for level in shown], fontsize=6, handlelength=1.2, **where)
+    panel.legend(
+        handles,
+        [f"{level:g}".replace("-", "−") for level in shown],
+        fontsize=6,
+        handlelength=1.2,
+        **where,
+    )
     panel.set(xscale="log", yscale="log", xlabel="α", aspect="equal")

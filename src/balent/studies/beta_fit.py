@@ -48,6 +48,11 @@ def parameters(
     return np.multiply(mean, total), np.multiply(complement, total)
 
 
+def fitted(alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    """Whether these are the parameters of a Beta distribution, bool [...]."""
+    return np.isfinite(alpha) & np.isfinite(beta) & (alpha > 0) & (beta > 0)
+
+
 def reference(
     alpha: np.ndarray, beta: np.ndarray, samples: int, generator: np.random.Generator
 ) -> np.ndarray:
@@ -55,14 +60,16 @@ def reference(
 
     A parametric bootstrap: what ``distances`` gives where the marginals are Beta distributions with
     the parameters [R], and parameters are fitted by the moments of K samples. P or 1 - P is drawn,
-    whichever is smaller on average: its logarithms are exact near 0.
+    whichever is smaller on average: its logarithms are exact near 0. NaN where the samples have no
+    fit, as of parameters so small that all of them are 0 and 1 in float64.
     """
-    found = np.empty(len(alpha))
+    found = np.full(len(alpha), np.nan)
     for number, (a, b) in enumerate(np.sort([alpha, beta], axis=0).T):
         log_x, log_rest = beta_logs(a, b, samples, generator)
         x, rest = np.exp(log_x), np.exp(log_rest)
-        fitted = parameters(x.mean(), rest.mean(), x.var(), np.mean(x * rest))
-        found[number] = distances(log_x, *fitted)
+        pair = parameters(x.mean(), rest.mean(), x.var(), np.mean(x * rest))
+        if fitted(*pair):
+            found[number] = distances(log_x, *pair)
     return found
 
 

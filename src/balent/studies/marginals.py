@@ -42,7 +42,7 @@ def run(
     data      and encoder: its files, as for load_problem
 
     Returns what ``fits`` and ``histograms`` give, ``reference`` float64 [T, R] (distances of
-    samples that are Beta, as often drawn for each stratum: NaN for one without marginals) with
+    samples that are Beta, as often drawn for each stratum: NaN without a fit) with
     ``strata`` [T + 1], ``accuracy`` [] of the N points, and ``data``, ``copies`` of the scenario.
     """
     described = Chain.from_json(chain)
@@ -81,7 +81,8 @@ def fits(predictions: Predictions) -> dict[str, np.ndarray]:
     """The Beta distribution of every marginal, and how far its samples are from it.
 
     Returns ``mean``, ``alpha``, ``beta`` and ``distance`` (Kolmogorov–Smirnov) float64 [N, C], the
-    latter NaN where no Beta distribution has these moments, and ``epistemic`` [N], in nats.
+    latter NaN where no Beta distribution has these moments, ``stratum`` int64 [N, C] by the mean,
+    and ``epistemic`` [N], in nats.
     """
     moments = predictions.moments
     assert moments is not None
@@ -95,7 +96,7 @@ def fits(predictions: Predictions) -> dict[str, np.ndarray]:
         p = probs.double()  # [K, C]
         x = torch.where(torch.from_numpy(large[n]), one_minus(p), p).numpy()
         a, b = np.where(large[n], (beta[n], alpha[n]), (alpha[n], beta[n]))
-        fitted = np.isfinite(a) & np.isfinite(b) & (a > 0) & (b > 0)
+        fitted = beta_fit.fitted(a, b)
         with np.errstate(divide="ignore"):
             logs = np.log(x[:, fitted])
         distance[n, fitted] = beta_fit.distances(logs, a[fitted], b[fitted])
@@ -106,6 +107,7 @@ def fits(predictions: Predictions) -> dict[str, np.ndarray]:
         "alpha": alpha,
         "beta": beta,
         "distance": distance,
+        "stratum": np.digitize(np.minimum(mean, 1 - mean), STRATA[1:-1]),
         "epistemic": epistemic,
     }
 
@@ -138,14 +140,13 @@ def references(
 ) -> np.ndarray:
     """Distances of samples that are Beta, float64 [T, R].
 
-    Of each stratum, with the parameters of R of its marginals, drawn with replacement; NaN for a
-    stratum without marginals.
+    Of each stratum, with the parameters of R of its marginals, drawn with replacement; NaN where
+    such samples have no fit, and for a stratum without marginals that have one.
     """
     found = np.full((len(STRATA) - 1, settings["draws"]), np.nan)
-    number = stratum(arrays["mean"])
     known = np.isfinite(arrays["distance"])
     for t in range(len(found)):
-        n, c = np.nonzero(known & (number == t))
+        n, c = np.nonzero(known & (arrays["stratum"] == t))
         if len(n):
             generator = streams.numpy("noise", t)
             drawn = generator.integers(len(n), size=settings["draws"])
@@ -153,8 +154,3 @@ def references(
             a, b = arrays["alpha"][pair], arrays["beta"][pair]
             found[t] = beta_fit.reference(a, b, settings["samples"], generator)
     return found
-
-
-def stratum(mean: np.ndarray) -> np.ndarray:
-    """The stratum of each marginal, by its mean."""
-    return np.digitize(np.minimum(mean, 1 - mean), STRATA[1:-1])

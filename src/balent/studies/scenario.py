@@ -15,11 +15,15 @@ METHOD = "random"
 
 
 def with_sizes(scenario: dict[str, Any], study: dict[str, Any]) -> dict[str, Any]:
-    """A scenario's settings with the sizes of a study: labels, samples and test points."""
+    """A scenario's settings with the sizes of a study: labels, samples and test points.
+
+    One copy of the pool, and labels drawn without regard to their classes.
+    """
     labels = study["labels"]
     return scenario | {
+        "copies": 1,
         "acquisition": scenario["acquisition"]
-        | {"initial": labels, "size": 1, "budget": labels + 1},
+        | {"initial": labels, "balanced": False, "size": 1, "budget": labels + 1},
         "sampling": scenario["sampling"] | {"samples": study["samples"]},
         "evaluation": scenario["evaluation"] | {"points": study["points"]},
     }

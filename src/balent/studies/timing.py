@@ -14,9 +14,7 @@ from balent import runtime
 from balent.acquisition import catalog, registry
 from balent.acquisition.base import Context, Predictions
 from balent.data.inputs import Inputs
-from balent.models.base import BayesianModel
-from balent.models.build import build_model
-from balent.posterior.sampler import mc_predict
+from balent.posterior.build import build_posterior
 from balent.streams import Streams
 from balent.studies.memory import Meter
 
@@ -70,9 +68,7 @@ def run(
 def _sampler(settings: Mapping, classes: int, streams: Streams, device: str) -> Callable:
     """f(points, keep) -> (predictions, seconds [R], MiB), measured once for each argument."""
     width, repeats = settings["features"], settings["repeats"]
-    model: BayesianModel = build_model(
-        settings["model"], (width,), classes, streams.torch("weights")
-    ).to(device)
+    posterior = build_posterior(settings, (width,), classes, streams, device=device)
 
     @cache
     def sample(points: int, keep: tuple[str, ...]) -> tuple[Predictions, np.ndarray, float]:
@@ -82,8 +78,7 @@ def _sampler(settings: Mapping, classes: int, streams: Streams, device: str) -> 
         inputs = Inputs(draws.standard_normal((points, width), dtype=np.float32), device=device)
 
         def once() -> Predictions:
-            return mc_predict(
-                model,
+            return posterior.predict(
                 inputs,
                 np.arange(points),
                 settings["samples"],
@@ -92,7 +87,6 @@ def _sampler(settings: Mapping, classes: int, streams: Streams, device: str) -> 
                 "masks",
                 keep,
                 runtime.memory_budget(),
-                device,
             )
 
         return _measured(once, repeats, device)

@@ -11,9 +11,7 @@ import torch
 from balent import runtime
 from balent.acquisition import registry
 from balent.data.inputs import Inputs
-from balent.models.build import build_model
-from balent.models.training import train
-from balent.posterior.sampler import mc_predict
+from balent.posterior.build import build_posterior
 from balent.streams import Streams
 from balent.studies.moons import CLASSES, lattice, three_moons
 from balent.studies.scores import score
@@ -33,15 +31,12 @@ def run(
     ``picks`` int64 [M, picks] into the flattened lattice, best first; ``methods`` [M].
     """
     points, labels = three_moons(**settings["data"], generator=streams.numpy("initial"))
-    model = build_model(settings["model"], (2,), CLASSES, streams.torch("weights"))
-    index, y = torch.arange(len(points)), torch.from_numpy(labels)
-    train(model, Inputs(points), y, index, settings["training"], streams)
-    with torch.no_grad():
-        fitted = model(torch.from_numpy(points)).argmax(dim=1) == y
+    posterior = build_posterior(settings, (2,), CLASSES, streams)
+    labelled, y = Inputs(points), torch.from_numpy(labels)
+    posterior.fit(labelled, torch.arange(len(points)), y, settings["training"], streams)
     xs, ys = lattice(settings["side"], settings["half_width"])
     pool = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(np.float32)  # [N, 2]
-    predictions = mc_predict(
-        model,
+    predictions = posterior.predict(
         Inputs(pool),
         np.arange(len(pool)),
         settings["samples"],
@@ -64,7 +59,7 @@ def run(
     return {
         "points": points,
         "labels": labels,
-        "accuracy": fitted.double().mean().numpy(),
+        "accuracy": np.array(1 - posterior.error_rate(labelled, y)),
         "x": xs,
         "y": ys,
         "prediction": moments.mean.argmax(dim=1).reshape(shape).to(torch.int8).numpy(),
