@@ -136,3 +136,15 @@ def test_blocks_of_a_chain():
     chosen = settings("paper", rounds_per_job=100)
     names = [j.name for j in jobs_of(chosen) if j.name.startswith("full_dropout/bald/0/")]
     assert names == [f"full_dropout/bald/0/block{block}" for block in range(3)]
+
+
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_the_tables_of_every_report_item_are_written(scale):
+    chosen = settings(scale)
+    chains = chosen.chains()
+    rows = list(MODULE["step_table"](chosen, chains))
+    assert len(rows) == 2 + len({scenario for scenario, _, _ in chains})
+    few = MODULE["only"](chosen, ["table1"])
+    assert len(few.chains()) == 5 * 7 * 3
+    lines = list(MODULE["schedule_table"](jobs_of(few), [1, 2]))
+    assert [line.split("|")[1].strip() for line in lines[-2:]] == ["1", "2"]
