@@ -47,7 +47,7 @@ def draw(item: dict, context: ReportContext) -> Figure:
         else:
             _fill(row, item, context, scenario)
     for panel, metric in zip(panels[0], metrics, strict=True):
-        panel.set_title(METRICS[metric].short, pad=13)  # above the data of the first row
+        panel.set_title(METRICS[metric].short, pad=17)  # above the data of the first row
     for panel in panels[:-1].flat:
         panel.set_xlabel("")
     methods = item["methods"]
