@@ -140,7 +140,7 @@ def test_from_nothing_to_built(folder, capsys):
     make_report("curve", ".png")
     assert status()["curve"] == "built"
     assert rows(capsys)["curve"]["chains"] == "2/2"
-    make_report("table2", ".csv")
+    make_report("table2", ".csv", ".md")
     assert status()["table2"] == "built"  # needs the configuration alone
     make_study()
     make_report("figure7", ".pdf", ".svg", ".png")
@@ -206,13 +206,13 @@ def test_by_records_contents_decide_and_not_times(folder):
 
 def test_a_report_of_another_scale_is_stale(folder):
     record = {"params": params(scale="small"), "input_checksums": {}}
-    make_report("table2", ".csv", record=record)
+    make_report("table2", ".csv", ".md", record=record)
     assert status()["table2"] == "built"
     assert status("cpu")["table2"] == "stale"
 
 
 def test_a_report_of_other_seeds_is_stale(folder):
-    make_report("table2", ".csv", record={"params": params(scale="small", seeds=[0, 4])})
+    make_report("table2", ".csv", ".md", record={"params": params(scale="small", seeds=[0, 4])})
     assert status()["table2"] == "stale"
 
 

@@ -128,6 +128,10 @@ def test_an_undefined_scenario_says_so_and_steps_stand_for_epochs(context, tmp_p
     write(ITEM, part, tmp_path / "table2")
     frame = pd.read_csv(tmp_path / "table2.csv", keep_default_na=False).set_index("Scenario")
     assert list(frame.columns) == [*PAPER_COLUMNS[1:], *OUR_COLUMNS]
+    lines = (tmp_path / "table2.md").read_text().splitlines()
+    heads, datasets = (line.strip("| ").split(" | ") for line in (lines[4], lines[6]))
+    assert heads[1:] == list(frame.index)
+    assert datasets == ["Dataset", *frame["Dataset"]]
     assert frame.loc["Backbone", "Dataset"] == "not defined at this scale"
     assert frame.loc["Backbone", "K"] == ""
     assert frame.loc["Full dropouts + CNN", "Epochs"] == ""

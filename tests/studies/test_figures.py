@@ -186,7 +186,10 @@ def test_the_papers_seconds_stand_beside_its_cases_at_its_scale(folder, tmp_path
 
 
 def test_the_small_scale_shows_its_largest_pool(folder, tmp_path):
-    rows = pd.read_csv(draw("table8", folder, tmp_path)[-1])
+    csv, md = draw("table8", folder, tmp_path)
+    rows = pd.read_csv(csv)
+    printed = [line.strip("| ").split(" | ") for line in md.read_text().splitlines()[6:]]
+    assert [row[5] for row in printed] == [f"{value:.4g}" for value in rows["seconds"]]
     assert rows["paper_seconds"].isna().all()
     assert len(rows) == 2 * len(ITEMS["table8"]["methods"])
     assert (rows["seconds"] >= rows["choosing_seconds"]).all()

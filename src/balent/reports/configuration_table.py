@@ -13,6 +13,7 @@ from balent.layout import feature_set
 from balent.models import spec
 from balent.posterior.spec import posterior_of
 from balent.reports.context import UNDEFINED, ReportContext, data_title, output
+from balent.reports.grid import page
 
 ENCODERS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "narrow_resnet": "Narrow ResNet"}
 PAPER_COLUMNS = (
@@ -46,8 +47,15 @@ OUR_COLUMNS = (
 
 
 def write(item: dict, context: ReportContext, stem: Path) -> None:
-    """Write ``stem``.csv: one row per scenario, PAPER_COLUMNS and OUR_COLUMNS, values as text."""
-    write_text(output(stem, ".csv"), configuration_table(item, context).to_csv(index=False))
+    """Write ``stem``.csv: one row per scenario, PAPER_COLUMNS and OUR_COLUMNS, values as text.
+
+    And ``stem``.md, the same with a scenario in each column.
+    """
+    table = configuration_table(item, context)
+    write_text(output(stem, ".csv"), table.to_csv(index=False))
+    turned = table.set_index("Scenario").T.rename_axis("Setting").reset_index()
+    note = f"Scale: {context.scale}. Read from the configuration that is run."
+    write_text(output(stem, ".md"), page(item["title"], note, turned))
 
 
 def configuration_table(item: dict, context: ReportContext) -> pd.DataFrame:

@@ -55,5 +55,10 @@ class Grid:
         return "\n".join([*lines, "</tbody>", "</table>"])
 
 
+def page(title: str, note: str, frame: pd.DataFrame) -> str:
+    """A Markdown page of one table: its title, a line about it, all its columns."""
+    return f"# {title}\n\n{note}\n\n{Grid.of(frame).markdown()}\n"
+
+
 def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -86,7 +86,7 @@ KINDS = {
     "diagram": Kind("balent.reports.diagram:write", FIGURE, "nothing"),
     "configuration_table": Kind(
         "balent.reports.configuration_table:write",
-        (".csv",),
+        (".csv", ".md"),
         "configuration",
         keys=("scenarios",),
     ),
@@ -103,7 +103,7 @@ KINDS = {
     "timing": _study("timing", FIGURE, "timing", "methods"),
     "timing_table": _study(
         "timing_table",
-        (".csv",),
+        (".csv", ".md"),
         "timing",
         "methods",
         optional=("reference",),

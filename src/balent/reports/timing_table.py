@@ -11,16 +11,26 @@ from balent.acquisition import catalog
 from balent.errors import DataError
 from balent.files import write_text
 from balent.reports.context import ReportContext, output
+from balent.reports.grid import page
 from balent.reports.reference import load_reference
 from balent.reports.studies import position, result
 
+NUMBER = "%.4g"
 MISSING = "time them, or leave the case out of reference.columns"
 
 
 def write(item: dict, context: ReportContext, stem: Path) -> None:
-    """Write ``stem``.csv."""
-    text = table(item, context).to_csv(index=False, float_format="%.4g")
-    write_text(output(stem, ".csv"), text)
+    """Write ``stem``.csv and ``stem``.md."""
+    found = table(item, context)
+    write_text(output(stem, ".csv"), found.to_csv(index=False, float_format=NUMBER))
+    numbers = found.select_dtypes("float").columns
+    shown = found.assign(**{name: found[name].map(_printed) for name in numbers})
+    note = f"Scale: {context.scale}. Seconds of sampling and choosing, memory in MiB."
+    write_text(output(stem, ".md"), page(item["title"], note, shown))
+
+
+def _printed(value: float) -> str:
+    return "" if np.isnan(value) else NUMBER % value
 
 
 def table(item: dict, context: ReportContext) -> pd.DataFrame:
