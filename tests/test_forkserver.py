@@ -40,7 +40,7 @@ def main():
         time.sleep(600)
 
 if __name__ == "__main__":
-    print("preloaded" if "torch" in sys.modules else "alone")
+    print("preloaded" if "torch" in sys.modules else "alone", flush=True)
     run(main)
 """
 
