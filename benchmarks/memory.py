@@ -16,6 +16,7 @@ import torch
 from balent.data.inputs import Inputs
 from balent.models.build import build_model
 from balent.posterior.sampler import mc_predict
+from balent.posterior.sampling import Sampling
 from balent.streams import Streams
 
 HEAD = {"family": "head", "hidden": 2048, "dropout": 0.2, "last_bias": False}
@@ -42,17 +43,9 @@ def main() -> None:
     print(f"input: {features.nbytes / 2**30:.2f} GiB; peak so far {peak_gib():.2f} GiB", flush=True)
     model = build_model(HEAD, inputs.shape, C, streams.torch("weights"))
     start = time.perf_counter()
-    moments = mc_predict(
-        model,
-        inputs,
-        np.arange(N),
-        arguments.samples,
-        "batch",
-        streams,
-        "masks",
-        {"moments"},
-        arguments.budget_mib << 20,
-    ).moments
+    budget = arguments.budget_mib << 20
+    sampling = Sampling(arguments.samples, "batch", streams, "masks", {"moments"}, budget)
+    moments = mc_predict(model, inputs, np.arange(N), sampling).moments
     seconds = time.perf_counter() - start
     assert moments is not None
     assert bool(moments.mean.isfinite().all())

@@ -22,6 +22,7 @@ from balent.models.base import BayesianModel
 from balent.models.build import build_model
 from balent.models.cnn import CNN
 from balent.posterior.sampler import TILE, mc_predict
+from balent.posterior.sampling import Sampling
 from balent.streams import Streams
 
 HEAD = {"family": "head", "hidden": 2048, "dropout": 0.2, "last_bias": False}
@@ -103,9 +104,8 @@ def run(title: str, repeats: int) -> None:
     masks = model.draw_masks(k, streams.torch("masks", 0))
 
     def folded():
-        return mc_predict(
-            model, Array(x), index, k, "pool", streams, "masks", {"moments"}, 1 << 30
-        ).moments
+        sampling = Sampling(k, "pool", streams, "masks", {"moments"}, 1 << 30)
+        return mc_predict(model, Array(x), index, sampling).moments
 
     functions = {"dense passes": model}
     if isinstance(model, CNN):

@@ -116,6 +116,11 @@ def check_scenario(settings: dict, features: dict, own: dict, where: str) -> Non
     training = settings["training"]
     if ("epochs" in training) == ("steps" in training):
         raise ConfigError(f"{where}.training: give either epochs or steps, not both or neither")
+    if "patience" in training and not settings["pool"].get("validation"):
+        raise ConfigError(
+            f"{where}.training.patience: looks at a validation set, which the scenario does not "
+            "have; add pool.validation: <number of points>"
+        )
     if "augmentation" in training:
         if "features" in settings:
             raise ConfigError(

@@ -13,7 +13,7 @@ from balent.config import merge_patch
 from balent.data import inputs
 from balent.files import save_npz
 from balent.forecast import MIB, Chain, Points
-from balent.models import backbone, cnn, head, mlp, training, variational
+from balent.models import backbone, cnn, head, mlp, steps, variational
 from balent.posterior import forecast as posteriors
 from balent.posterior import sampler
 
@@ -97,7 +97,7 @@ def test_a_wide_chain_stays_below_its_forecast(method, budget, arguments, tmp_pa
 def test_constants_are_those_of_the_modules_that_they_describe():
     """The forecast imports no torch, so it repeats them."""
     assert forecasts.CONVERTED == inputs.READY_BYTES
-    assert posteriors.LABELLED == training.HELD_BYTES
+    assert posteriors.LABELLED == steps.HELD_BYTES
     assert (posteriors.TILE, posteriors.PASS) == (sampler.TILE, sampler.PASS)
     networks = {"cnn": cnn.CNN, "head": head.Head, "mlp": mlp.MLP, "backbone": backbone.Backbone}
     assert {name: kind.samples_at_once for name, kind in networks.items()} == posteriors.FOLDED

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from balent.errors import ConfigError, InputError
-from balent.models import training
+from balent.models import steps, training
 from balent.models.build import build_model
-from balent.models.training import Adam, batch_sizes, train
+from balent.models.steps import Adam
+from balent.models.training import batch_sizes, train
 from balent.streams import Streams
 
 HEAD = {"family": "head", "hidden": 32, "dropout": 0.2, "last_bias": False}
@@ -80,7 +81,7 @@ def test_training_again_gives_the_same_bits_and_another_seed_others(spec):
 def test_holding_the_inputs_or_not_gives_the_same_bits(monkeypatch):
     held, streamed = Images(), Images()
     first = trained(HEAD, held, steps=5)
-    monkeypatch.setattr(training, "HELD_BYTES", 0)
+    monkeypatch.setattr(steps, "HELD_BYTES", 0)
     second = trained(HEAD, streamed, steps=5)
     assert all(torch.equal(a, b) for a, b in zip(state(first), state(second), strict=True))
     assert (max(held.gathered), max(streamed.gathered)) == (30, 16)

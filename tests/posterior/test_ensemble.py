@@ -10,6 +10,7 @@ from balent.models.ensemble import STEP
 from balent.models.training import train
 from balent.posterior.build import build_posterior
 from balent.posterior.outputs import TILE
+from balent.posterior.sampling import Sampling
 
 from .test_posteriors import (
     CLASSES,
@@ -77,6 +78,8 @@ def test_its_workspace_holds_the_widest_layer(hidden):
 def test_another_number_of_samples_is_refused():
     with pytest.raises(InputError) as caught:
         fitted("head", "ensemble").predict(
-            POOL, np.arange(4), SAMPLES + 1, "batch", STREAMS, "masks", {"samples"}, 1 << 30
+            POOL,
+            np.arange(4),
+            Sampling(SAMPLES + 1, "batch", STREAMS, "masks", {"samples"}, 1 << 30),
         )
     assert "samples is 6, but the ensemble has 5 members" in str(caught.value)

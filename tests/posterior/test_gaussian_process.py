@@ -19,6 +19,7 @@ from balent.posterior.conditioning import (
 )
 from balent.posterior.gaussian_process import GaussianProcess
 from balent.posterior.marginal_likelihood import Processes, maximise
+from balent.posterior.sampling import Sampling
 from balent.streams import Streams
 
 C, D, N = 3, 4, 40
@@ -131,8 +132,8 @@ def fitted(data, steps=20):
 
 def predict(posterior, points, samples, scope, keep=("samples",)):
     index = np.arange(len(points))
-    arguments = (samples, scope, STREAMS, "masks", set(keep), 1 << 32)
-    return posterior.predict(Array(points), index, *arguments)
+    sampling = Sampling(samples, scope, STREAMS, "masks", set(keep), 1 << 32)
+    return posterior.predict(Array(points), index, sampling)
 
 
 @pytest.mark.parametrize("scope", ["pool", "batch", "point"])
@@ -237,9 +238,9 @@ def test_the_memory_of_a_tile_is_what_it_takes(scope, n, points, samples, classe
     tile = joint.tile_bytes(together, n, samples, classes, width, scope != "point")
     minimum = tile + scratch_bytes(torch.device("cpu"))
     assert 0.5 * minimum < peak - out.samples.nbytes < minimum
-    arguments = (samples, scope, STREAMS, "masks", {"samples"}, minimum - 1)
+    sampling = Sampling(samples, scope, STREAMS, "masks", {"samples"}, minimum - 1)
     with pytest.raises(MemoryBudgetError, match=f"below the {math.ceil(minimum / 2**20)} MiB"):
-        posterior.predict(Array(others), np.arange(points), *arguments)
+        posterior.predict(Array(others), np.arange(points), sampling)
 
 
 def test_a_full_device_is_named_in_one_line(data, monkeypatch):

@@ -15,6 +15,7 @@ from balent.posterior.build import build_posterior
 from balent.posterior.moments import Moments
 from balent.posterior.networks import NetworkPosterior
 from balent.posterior.outputs import TILE
+from balent.posterior.sampling import Sampling
 from balent.posterior.spec import POSTERIORS, used
 from balent.streams import Streams
 
@@ -93,7 +94,8 @@ def fitted(family, name):
 
 def predict(posterior, scope="batch", index=None, keep=EVERYTHING, budget=1 << 30, stream="masks"):
     index = np.arange(len(POOL.x)) if index is None else index
-    return posterior.predict(POOL, index, SAMPLES, scope, STREAMS, stream, keep, budget)
+    sampling = Sampling(SAMPLES, scope, STREAMS, stream, keep, budget)
+    return posterior.predict(POOL, index, sampling)
 
 
 def assert_same_bits(first, second):

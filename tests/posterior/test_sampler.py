@@ -13,6 +13,7 @@ from balent.models.build import build_model
 from balent.posterior.accumulator import Accumulator
 from balent.posterior.moments import Moments
 from balent.posterior.sampler import PASS, TILE, mc_predict
+from balent.posterior.sampling import Sampling
 from balent.streams import Streams
 
 CNN = {"family": "cnn", "channels": [4, 6], "kernels": [3, 2], "hidden": 8, "dropout": 0.25}
@@ -52,7 +53,9 @@ def network(family, n=N):
 
 def predict(model, inputs, index=None, samples=5, scope="pool", keep=EVERYTHING, budget=BUDGET):
     index = np.arange(len(inputs.x)) if index is None else index
-    return mc_predict(model, inputs, index, samples, scope, STREAMS, "masks", keep, budget)
+    return mc_predict(
+        model, inputs, index, Sampling(samples, scope, STREAMS, "masks", keep, budget)
+    )
 
 
 @torch.no_grad()

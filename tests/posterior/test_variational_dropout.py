@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from balent.models import training
+from balent.models import steps
 from balent.models.variational import VariationalNetwork
 
 from .test_posteriors import POOL, STREAMS, fresh
@@ -12,7 +12,7 @@ from .test_posteriors import POOL, STREAMS, fresh
 BATCH = 16
 
 
-class Recorded(training.Adam):
+class Recorded(steps.Adam):
     """Keeps the first gradients, the noise behind them, and changes nothing."""
 
     def step(self):
@@ -34,7 +34,7 @@ def test_a_step_descends_the_bound_divided_by_the_labelled_points(n, weight, mon
         return drawn[-1]
 
     monkeypatch.setattr(VariationalNetwork, "draw_masks", noise)
-    monkeypatch.setattr(training, "Adam", Recorded)
+    monkeypatch.setattr(steps, "Adam", Recorded)
     posterior, same = fresh("head", "variational_dropout"), fresh("head", "variational_dropout")
     posterior.kl_weight = weight
     index = torch.arange(n)

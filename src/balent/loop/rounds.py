@@ -20,9 +20,9 @@ from balent.data.points import Points
 from balent.loop.history import Metrics, Picks
 from balent.loop.predictions import Sampled
 from balent.loop.problem import Problem
-from balent.posterior.base import Posterior
+from balent.posterior.base import Posterior, Validation
 from balent.posterior.build import build_posterior
-from balent.posterior.outputs import KEEP
+from balent.posterior.sampling import KEEP, Sampling
 from balent.streams import Streams
 
 PAIRS = 1
@@ -54,7 +54,10 @@ def train(
         posterior.load_state_dict(previous)
     index = torch.as_tensor(labelled, device=problem.device)
     labels = problem.pool_labels[index]
-    posterior.fit(problem.pool, index, labels, settings, problem.streams(round))
+    validation = None
+    if len(problem.validation):
+        validation = Validation(problem.validation, problem.validation_labels)
+    posterior.fit(problem.pool, index, labels, settings, problem.streams(round), validation)
     return posterior
 
 
@@ -62,21 +65,13 @@ def mc_sample(problem: Problem, round: int, labelled: np.ndarray, posterior: Pos
     """What the chain's method needs, and nothing more."""
     entry = catalog.find(problem.chain.function)
     wanted = set(registry.fields(entry.needs(problem.chain.options)))
-    sampling, pool_masks = problem.chain.settings["sampling"], entry.spec.masks == "pool"
+    scope = "pool" if entry.spec.masks == "pool" else None
     first = problem.streams(round)
     second = first.at(PAIRS)
 
     def predict(inputs: Points, index: np.ndarray, keep: set[str], streams: Streams) -> Predictions:
-        return posterior.predict(
-            inputs,
-            index,
-            samples=sampling["samples"],
-            mask_scope="pool" if pool_masks else sampling["mask_scope"],
-            streams=streams,
-            stream_name="masks",
-            keep=keep,
-            memory_budget=problem.memory_budget,
-        )
+        sampling = sampling_of(problem, streams, "masks", keep, scope=scope)
+        return posterior.predict(inputs, index, sampling)
 
     remaining, reference = problem.remaining(labelled), np.arange(len(problem.reference))
     keep = wanted & set(KEEP)
@@ -120,17 +115,10 @@ def evaluate(
     problem: Problem, round: int, labelled: np.ndarray, posterior: Posterior, picks: np.ndarray
 ) -> Metrics:
     """Accuracy and negative log-likelihood of the mean prediction on the test set, and more."""
-    streams, settings = problem.streams(round), problem.chain.settings
-    test = posterior.predict(
-        problem.test,
-        np.arange(len(problem.test)),
-        samples=settings["evaluation"]["samples"],
-        mask_scope=settings["sampling"]["mask_scope"],
-        streams=streams.at(0),
-        stream_name="evaluation",
-        keep={"moments"},
-        memory_budget=problem.memory_budget,
-    ).moments
+    streams = problem.streams(round)
+    samples = problem.chain.settings["evaluation"]["samples"]
+    sampling = sampling_of(problem, streams.at(0), "evaluation", {"moments"}, samples=samples)
+    test = posterior.predict(problem.test, np.arange(len(problem.test)), sampling).moments
     assert test is not None
     probability = test.mean.gather(1, problem.test_labels[:, None])  # [N, 1]
     hits = test.mean.argmax(dim=1) == problem.test_labels  # [N]
@@ -150,18 +138,31 @@ def _uncertainty(
 ) -> tuple[float, float]:
     if not len(picks):
         return float("nan"), float("nan")
-    sampling = problem.chain.settings["sampling"]
-    moments = posterior.predict(
-        problem.pool,
-        picks,
-        samples=sampling["samples"],
-        mask_scope=sampling["mask_scope"],
-        streams=problem.streams(round).at(1),
-        stream_name="evaluation",
-        keep={"moments"},
-        memory_budget=problem.memory_budget,
-    ).moments
+    sampling = sampling_of(problem, problem.streams(round).at(1), "evaluation", {"moments"})
+    moments = posterior.predict(problem.pool, picks, sampling).moments
     assert moments is not None
     aleatoric = moments.expected_entropy.mean().item()
     total = torch.special.entr(moments.mean).sum(dim=1).mean().item()
     return total - aleatoric, aleatoric
+
+
+def sampling_of(
+    problem: Problem,
+    streams: Streams,
+    stream_name: str,
+    keep: set[str],
+    *,
+    scope: str | None = None,
+    samples: int | None = None,
+) -> Sampling:
+    """As the scenario says, but for what is given."""
+    settings = problem.chain.settings["sampling"]
+    return Sampling(
+        samples=samples or settings["samples"],
+        mask_scope=scope or settings["mask_scope"],
+        streams=streams,
+        stream_name=stream_name,
+        keep=keep,
+        memory_budget=problem.memory_budget,
+        precision=settings.get("precision", "float32"),
+    )

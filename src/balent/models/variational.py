@@ -141,10 +141,9 @@ class VariationalNetwork(NoisyNetwork):
     ) -> Networks:
         """As Network.networks. Shared weights are drawn when their block is asked for, on the
         device of the network; noise of every point stands for weights of its own."""
-        drawn = _on(generator, self.last.weight.device)
         if points is not None:
-            return self.per_point(points, drawn)
-        return lambda block: self._draw(block.stop - block.start, drawn)
+            return self.per_point(points, generator)
+        return lambda block: self._draw(block.stop - block.start, generator)
 
     def workspace(self, points: int) -> int:
         weights = sum(layer.weight.numel() for layer in self.layers)
@@ -169,11 +168,3 @@ class VariationalNetwork(NoisyNetwork):
             return logits, total
 
         return evaluate
-
-
-def _on(generator: torch.Generator, device: torch.device) -> torch.Generator:
-    """The generator itself, or one on another device that starts from what it draws."""
-    if device.type == generator.device.type:
-        return generator
-    seed = torch.randint(2**62, (), generator=generator)
-    return torch.Generator(device).manual_seed(int(seed))

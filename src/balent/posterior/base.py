@@ -5,15 +5,23 @@ Axis letters: N points, K samples, C classes, D features.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from torch import Tensor
 
 from balent.acquisition.base import Predictions
 from balent.data.points import Points
+from balent.posterior.sampling import Sampling
 from balent.streams import Streams
+
+
+class Validation(NamedTuple):
+    """Points that are not in the pool, all of them, with their labels, int64 [n]."""
+
+    points: Points
+    labels: Tensor
 
 
 class Posterior(Protocol):
@@ -30,32 +38,17 @@ class Posterior(Protocol):
         labels: Tensor,
         settings: Mapping[str, Any],
         streams: Streams,
+        validation: Validation | None = None,
     ) -> None:
         """Fit to the points ``index`` (int64 [n]) of the pool, from the state that it has.
 
-        labels    int64 [n]
-        settings  the scenario's ``training``
+        labels      int64 [n]
+        settings    the scenario's ``training``
+        validation  what early stopping looks at, where the settings ask for it
         """
 
-    def predict(
-        self,
-        inputs: Points,
-        index: np.ndarray,
-        samples: int,
-        mask_scope: str,
-        streams: Streams,
-        stream_name: str,
-        keep: Collection[str],
-        memory_budget: int,
-    ) -> Predictions:
-        """Predict the points ``index`` (int64 [N], in this order) with K samples.
-
-        mask_scope     which points see the same K functions: of the whole call ("pool"), of a run
-                       of 1,024 points ("batch"), or none ("point")
-        stream_name    the stream of ``streams`` that the samples draw from
-        keep           what to compute: "moments"; "samples", float32 [N, K, C]; "features",
-                       float32 [N, D]
-        memory_budget  bytes for what is neither input nor output; no bit depends on it
+    def predict(self, inputs: Points, index: np.ndarray, sampling: Sampling) -> Predictions:
+        """Predict the points ``index`` (int64 [N], in this order).
 
         Raises InputError for arguments that are not allowed, MemoryBudgetError for a budget that is
         too small.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from balent.data.points import Points
 from balent.models.network import Network
+from balent.posterior.base import Validation
 from balent.posterior.outputs import TILE
 from balent.posterior.sampler import stems
 
@@ -26,3 +29,8 @@ def error_rate(model: Network, inputs: Points, labels: Tensor) -> float:
         scores = model.deterministic(stems(model, inputs, rows))  # [n and padding, C]
         wrong += int((scores[: len(rows)].argmax(dim=1) != labels[rows]).sum())
     return wrong / len(labels)
+
+
+def validation_error(model: Network, validation: Validation | None) -> Callable[[], float] | None:
+    """What early stopping asks of a network: its error rate on the validation set, if any."""
+    return None if validation is None else lambda: error_rate(model, *validation)

@@ -11,7 +11,10 @@ from balent.data.points import Points
 from balent.errors import InputError
 from balent.models.ensemble import Ensemble
 from balent.models.training import train
+from balent.posterior.base import Validation
+from balent.posterior.deterministic import validation_error
 from balent.posterior.networks import NetworkPosterior
+from balent.posterior.sampling import Sampling
 from balent.streams import Streams
 
 
@@ -29,15 +32,18 @@ class DeepEnsemble(NetworkPosterior[Ensemble]):
         labels: Tensor,
         settings: Mapping[str, Any],
         streams: Streams,
+        validation: Validation | None = None,
     ) -> None:
         for number, member in enumerate(self.network.members):
-            train(member, pool, labels, index, settings, streams.at(number))
+            error = validation_error(member, validation)
+            own = streams.at(number)
+            train(member, pool, labels, index, settings, own, validation_error=error)
 
-    def before(self, points: int, samples: int, mask_scope: str) -> None:
+    def before(self, points: int, sampling: Sampling) -> None:
         """Refuse, by InputError, another number of samples than there are members."""
         members = len(self.network.members)
-        if samples != members:
+        if sampling.samples != members:
             raise InputError(
-                f"samples is {samples}, but the ensemble has {members} members; a sample is a "
-                "member: give as many"
+                f"samples is {sampling.samples}, but the ensemble has {members} members; a sample "
+                "is a member: give as many"
             )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from balent.forecast import Points, Speed
 
 LABELLED = 256 << 20
-"""Labelled points of up to this size are held converted (balent.models.training.HELD_BYTES)."""
+"""Labelled points of up to this size are held converted (balent.models.steps.HELD_BYTES)."""
 
 TILE, PASS = 1024, 128
 """Points of a tile and images of a pass (balent.posterior.sampler)."""

@@ -13,7 +13,7 @@ Axis letters: n labelled points, N points, t points of a tile, K samples, C clas
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
@@ -27,14 +27,16 @@ from balent.data.points import Points
 from balent.errors import InputError, MemoryBudgetError
 from balent.posterior import joint
 from balent.posterior.accumulator import scratch_bytes
+from balent.posterior.base import Validation
 from balent.posterior.conditioning import (
     Conditioned,
     Hyperparameters,
     Labelled,
     squared_distances,
 )
-from balent.posterior.outputs import TILE, Tile, check, room
+from balent.posterior.outputs import TILE, Tile, room
 from balent.posterior.sampler import PASS
+from balent.posterior.sampling import Sampling
 from balent.streams import Streams
 
 ENCODER = "encoder."
@@ -65,6 +67,7 @@ class GaussianProcess:
         labels: Tensor,
         settings: Mapping[str, Any],
         streams: Streams,
+        validation: Validation | None = None,
     ) -> None:
         """As Posterior.fit; settings: learning_rate and steps of Adam, on all points at once."""
         from balent.posterior.marginal_likelihood import maximise
@@ -77,24 +80,14 @@ class GaussianProcess:
         self._condition(x, labels, found)
 
     @torch.no_grad()
-    def predict(
-        self,
-        inputs: Points,
-        index: np.ndarray,
-        samples: int,
-        mask_scope: str,
-        streams: Streams,
-        stream_name: str,
-        keep: Collection[str],
-        memory_budget: int,
-    ) -> Predictions:
+    def predict(self, inputs: Points, index: np.ndarray, sampling: Sampling) -> Predictions:
         """As Posterior.predict: points that share functions are drawn jointly, others one by one.
 
         Raises InputError before ``fit``, and for samples of more than joint.POOL_POINTS points
         under scope "pool".
         """
-        check(samples, mask_scope, keep)
         self._fitted()
+        samples, mask_scope, keep = sampling.samples, sampling.mask_scope, sampling.keep
         drawn = not {"moments", "samples"}.isdisjoint(keep)
         size = max(1, len(index)) if mask_scope == "pool" else TILE
         if drawn and mask_scope == "pool" and size > joint.POOL_POINTS:
@@ -103,7 +96,7 @@ class GaussianProcess:
                 f"{joint.POOL_POINTS}; give fewer points"
             )
         if drawn:
-            self._check_budget(size, samples, mask_scope, memory_budget)
+            self._check_budget(size, samples, mask_scope, sampling.memory_budget)
         rows = torch.as_tensor(index, dtype=torch.int64, device=self.device)
         out = room(len(rows), samples, self.n_classes, self._x.shape[1], keep, self.device)
         for number, part in enumerate(rows.split(size)):
@@ -111,7 +104,8 @@ class GaussianProcess:
             if out.features is not None:
                 out.features[first : first + len(part)] = x
             if drawn:
-                normals = Normals(streams.torch(stream_name, number), samples, size)
+                generator = sampling.generator(number, torch.device("cpu"))
+                normals = Normals(generator, samples, size)
                 tile = Tile(out, first, len(part), len(part), self.n_classes)
                 with _room_on_the_device("prediction"):
                     every = slice(0, samples)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -14,8 +14,10 @@ from balent.acquisition.base import Predictions
 from balent.data.points import Points
 from balent.models.ensemble import Ensemble
 from balent.models.network import NoisyNetwork
+from balent.posterior.base import Validation
 from balent.posterior.deterministic import error_rate
 from balent.posterior.sampler import mc_predict
+from balent.posterior.sampling import Sampling
 from balent.streams import Streams
 
 N = TypeVar("N", bound=NoisyNetwork | Ensemble)
@@ -35,35 +37,15 @@ class NetworkPosterior(ABC, Generic[N]):
         labels: Tensor,
         settings: Mapping[str, Any],
         streams: Streams,
+        validation: Validation | None = None,
     ) -> None: ...
 
-    def before(self, points: int, samples: int, mask_scope: str) -> None:
+    def before(self, points: int, sampling: Sampling) -> None:
         """What a kind of network has to say, or to refuse, before it predicts."""
 
-    def predict(
-        self,
-        inputs: Points,
-        index: np.ndarray,
-        samples: int,
-        mask_scope: str,
-        streams: Streams,
-        stream_name: str,
-        keep: Collection[str],
-        memory_budget: int,
-    ) -> Predictions:
-        self.before(len(index), samples, mask_scope)
-        return mc_predict(
-            self.network,
-            inputs,
-            index,
-            samples,
-            mask_scope,
-            streams,
-            stream_name,
-            keep,
-            memory_budget,
-            self.device,
-        )
+    def predict(self, inputs: Points, index: np.ndarray, sampling: Sampling) -> Predictions:
+        self.before(len(index), sampling)
+        return mc_predict(self.network, inputs, index, sampling, self.device)
 
     def error_rate(self, inputs: Points, labels: Tensor) -> float:
         return error_rate(self.network, inputs, labels)

@@ -12,26 +12,11 @@ import torch
 from torch import Tensor
 
 from balent.acquisition.base import Predictions
-from balent.errors import InputError
 from balent.posterior.accumulator import Accumulator
 from balent.posterior.moments import Moments
 
 TILE = 1024
 """Points of a tile, and so of a block that shares draws under scope "batch"."""
-
-SCOPES = ("pool", "batch", "point")
-KEEP = ("moments", "samples", "features")
-
-
-def check(samples: int, mask_scope: str, keep: Collection[str]) -> None:
-    """Raise InputError for another scope or name to keep, or no samples."""
-    if samples < 1:
-        raise InputError(f"samples is {samples}; give at least 1")
-    if mask_scope not in SCOPES:
-        raise InputError(f"mask_scope is {mask_scope!r}; allowed: {', '.join(SCOPES)}")
-    unknown = set(keep) - set(KEEP)
-    if unknown or not keep:
-        raise InputError(f"keep is {sorted(keep)}; allowed: one or more of {', '.join(KEEP)}")
 
 
 def room(

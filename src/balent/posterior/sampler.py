@@ -32,10 +32,11 @@ from balent.acquisition.base import Predictions
 from balent.data.points import Points
 from balent.errors import MemoryBudgetError
 from balent.models.network import Folded, Network
+from balent.models.steps import products_in
 from balent.posterior.accumulator import scratch_bytes
 from balent.posterior.memory import in_runs
-from balent.posterior.outputs import TILE, Tile, check, room
-from balent.streams import Streams
+from balent.posterior.outputs import TILE, Tile, room
+from balent.posterior.sampling import Sampling
 
 PASS = 128
 """Images that go through the stem together. Divides TILE; the last tile is a multiple of it too."""
@@ -46,46 +47,36 @@ def mc_predict(
     model: Network,
     inputs: Points,
     index: np.ndarray,
-    samples: int,
-    mask_scope: str,
-    streams: Streams,
-    stream_name: str,
-    keep: Collection[str],
-    memory_budget: int,
+    sampling: Sampling,
     device: str | torch.device = "cpu",
 ) -> Predictions:
-    """Predict the points ``index`` (int64 [N], in this order) with ``samples`` draws of weights.
+    """Predict the points ``index`` (int64 [N], in this order).
 
-    model          is put into evaluation mode (the statistics of batch normalisation)
-    stream_name    the stream of the draws
-    keep           what to compute: "moments"; "samples", float32 [N, K, C]; "features", the mean
-                   input of the last layer, float32 [N, D]
-    memory_budget  bytes for what is neither input nor output; convolutions inside an encoder come
-                   on top, for 128 points at a time
-    device         of model, inputs and results
+    model   is put into evaluation mode (the statistics of batch normalisation)
+    device  of model, inputs and results
 
-    When the device runs out of memory, fewer tiles are held, to the same bits, and the log says so.
-    Raises InputError for another scope or name to keep, or no samples; MemoryBudgetError when not
-    even one tile fits the budget or the device.
+    Convolutions inside an encoder come on top of the memory budget, for 128 points at a time. When
+    the device runs out of memory, fewer tiles are held, to the same bits, and the log says so.
+    Raises MemoryBudgetError when not even one tile fits the budget or the device.
     """
-    check(samples, mask_scope, keep)
     model.eval()
     device = torch.device(device)
     rows = torch.as_tensor(index, dtype=torch.int64, device=device)
+    samples, keep = sampling.samples, sampling.keep
     block = min(samples, model.samples_at_once)
     rest, tile = _workspace(model, inputs, block, keep)
     minimum = f"{math.ceil((rest + tile) / 2**20)} MiB"
-    if memory_budget < rest + tile:
+    if sampling.memory_budget < rest + tile:
         raise MemoryBudgetError(
-            f"memory_budget is {memory_budget / 2**20:.0f} MiB, below the {minimum} of one tile "
-            f"of {TILE} points with this network; raise memory_budget_mib"
+            f"memory_budget is {sampling.memory_budget / 2**20:.0f} MiB, below the {minimum} of "
+            f"one tile of {TILE} points with this network; raise memory_budget_mib"
         )
     c, d = model.last.out_features, model.last.in_features
     out = room(len(rows), samples, c, d, keep, device)
-    call = _Call(model, inputs, samples, mask_scope, streams, stream_name, out)
+    call = _Call(model, inputs, sampling, out, device)
     in_runs(
         count=-(-len(rows) // TILE),
-        held=(memory_budget - rest) // tile,
+        held=(sampling.memory_budget - rest) // tile,
         work=lambda first, last: call.predict(
             first * TILE, rows[first * TILE : last * TILE], block
         ),
@@ -100,35 +91,38 @@ class _Call:
 
     model: Network
     inputs: Points
-    samples: int
-    scope: str
-    streams: Streams
-    stream_name: str
+    sampling: Sampling
     out: Predictions
+    device: torch.device
 
     def predict(self, start: int, rows: Tensor, block_size: int) -> None:
         """Predict consecutive tiles, the first of which starts at point ``start``, side by side."""
+        with products_in(self.sampling.precision, self.device):
+            self._predict(start, rows, block_size)
+
+    def _predict(self, start: int, rows: Tensor, block_size: int) -> None:
         every = stems(self.model, self.inputs, rows)
+        samples = self.sampling.samples
         tiles = [
             _NetworkTile(self, start + i, min(TILE, len(rows) - i), every[i : i + TILE])
             for i in range(0, len(rows), TILE)
         ]
         shared = None
-        if self.scope == "pool":
-            shared = self.model.networks(self.samples, self.generator(0))
-        for k in range(0, self.samples, block_size):
-            block = slice(k, min(k + block_size, self.samples))
+        if self.sampling.mask_scope == "pool":
+            shared = self.model.networks(samples, self.generator(0))
+        for k in range(0, samples, block_size):
+            block = slice(k, min(k + block_size, samples))
             network = None  # its weights are free before those of the next block are made
             if shared is not None:
                 network = shared(block)
             for tile in tiles:
                 tile.predict(block, network)
         for tile in tiles:
-            tile.write(self.samples)
+            tile.write(samples)
 
     def generator(self, tile: int) -> torch.Generator:
         """The stream of a tile."""
-        return self.streams.torch(self.stream_name, tile)
+        return self.sampling.generator(tile, self.device)
 
 
 class _NetworkTile(Tile):
@@ -138,10 +132,10 @@ class _NetworkTile(Tile):
         super().__init__(call.out, first, size, len(stem), call.model.last.out_features)
         self.stem = stem  # [n, ...], n the size filled up
         self.networks = None
-        if call.scope != "pool":
-            points = TILE if call.scope == "point" else None
+        if call.sampling.mask_scope != "pool":
+            points = TILE if call.sampling.mask_scope == "point" else None
             generator = call.generator(first // TILE)
-            self.networks = call.model.networks(call.samples, generator, points)
+            self.networks = call.model.networks(call.sampling.samples, generator, points)
 
     def predict(self, block: slice, network: Folded | None) -> None:
         """Evaluate and take in a block of samples."""

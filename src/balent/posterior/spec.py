@@ -101,6 +101,11 @@ def check_posterior(settings: Mapping[str, Any]) -> None:
     name = posterior["name"]
     if name == "gaussian_process":
         _check_all_at_once(settings["training"])
+        if "precision" in settings["sampling"]:
+            raise ConfigError(
+                "sampling.precision: a Gaussian process computes in float64; remove it "
+                "(precision: null)"
+            )
     elif "batch_size" not in settings["training"]:
         raise ConfigError("training.batch_size: is missing; give the points of a training step")
     for part in ("sampling", "evaluation"):
@@ -159,7 +164,7 @@ def check_joint(
 
 
 def _check_all_at_once(training: Mapping[str, Any]) -> None:
-    for key in ("batch_size", "epochs", "augmentation"):
+    for key in ("batch_size", "epochs", "epoch_points", "patience", "precision", "augmentation"):
         if key in training:
             raise ConfigError(
                 f"training.{key}: a Gaussian process sees all labelled points in every step, as "

@@ -10,6 +10,8 @@ from torch import Tensor
 from balent.data.points import Points
 from balent.models.training import train
 from balent.models.variational import VariationalNetwork
+from balent.posterior.base import Validation
+from balent.posterior.deterministic import validation_error
 from balent.posterior.networks import NetworkPosterior
 from balent.streams import Streams
 
@@ -33,10 +35,12 @@ class VariationalDropout(NetworkPosterior[VariationalNetwork]):
         labels: Tensor,
         settings: Mapping[str, Any],
         streams: Streams,
+        validation: Validation | None = None,
     ) -> None:
         weight = self.kl_weight / len(index)
 
         def penalty() -> Tensor:
             return weight * self.network.divergence()
 
-        train(self.network, pool, labels, index, settings, streams, penalty)
+        error = validation_error(self.network, validation)
+        train(self.network, pool, labels, index, settings, streams, penalty, error)

@@ -64,17 +64,10 @@ def run(
 
 def predict(problem: Problem) -> Predictions:
     """Samples [N, K, C] and moments of the test points, after fitting to the initial set."""
-    settings, streams = problem.chain.settings, problem.streams(0)
-    return rounds.train(problem, 0, problem.initial, None).predict(
-        problem.test,
-        np.arange(len(problem.test)),
-        settings["sampling"]["samples"],
-        settings["sampling"]["mask_scope"],
-        streams,
-        "evaluation",
-        {"samples", "moments"},
-        problem.memory_budget,
-    )
+    posterior = rounds.train(problem, 0, problem.initial, None)
+    keep = {"samples", "moments"}
+    sampling = rounds.sampling_of(problem, problem.streams(0), "evaluation", keep)
+    return posterior.predict(problem.test, np.arange(len(problem.test)), sampling)
 
 
 def fits(predictions: Predictions) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ from balent.acquisition import catalog, registry
 from balent.acquisition.base import Context, Predictions
 from balent.data.inputs import Inputs
 from balent.posterior.build import build_posterior
+from balent.posterior.sampling import Sampling
 from balent.streams import Streams
 from balent.studies.memory import Meter
 
@@ -77,17 +78,11 @@ def _sampler(settings: Mapping, classes: int, streams: Streams, device: str) -> 
         draws = streams.numpy("noise", points)
         inputs = Inputs(draws.standard_normal((points, width), dtype=np.float32), device=device)
 
+        samples, scope = settings["samples"], settings["mask_scope"]
+        sampling = Sampling(samples, scope, streams, "masks", keep, runtime.memory_budget())
+
         def once() -> Predictions:
-            return posterior.predict(
-                inputs,
-                np.arange(points),
-                settings["samples"],
-                settings["mask_scope"],
-                streams,
-                "masks",
-                keep,
-                runtime.memory_budget(),
-            )
+            return posterior.predict(inputs, np.arange(points), sampling)
 
         return _measured(once, repeats, device)
 

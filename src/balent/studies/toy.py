@@ -12,6 +12,7 @@ from balent import runtime
 from balent.acquisition import registry
 from balent.data.inputs import Inputs
 from balent.posterior.build import build_posterior
+from balent.posterior.sampling import Sampling
 from balent.streams import Streams
 from balent.studies.moons import CLASSES, lattice, three_moons
 from balent.studies.scores import score
@@ -36,16 +37,9 @@ def run(
     posterior.fit(labelled, torch.arange(len(points)), y, settings["training"], streams)
     xs, ys = lattice(settings["side"], settings["half_width"])
     pool = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(np.float32)  # [N, 2]
-    predictions = posterior.predict(
-        Inputs(pool),
-        np.arange(len(pool)),
-        settings["samples"],
-        settings["mask_scope"],
-        streams,
-        "masks",
-        ["moments"],
-        runtime.memory_budget(),
-    )
+    samples, scope = settings["samples"], settings["mask_scope"]
+    sampling = Sampling(samples, scope, streams, "masks", {"moments"}, runtime.memory_budget())
+    predictions = posterior.predict(Inputs(pool), np.arange(len(pool)), sampling)
     moments = predictions.moments
     assert moments is not None
     shape = (len(ys), len(xs))
