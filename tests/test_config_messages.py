@@ -64,6 +64,30 @@ def test_a_list_that_would_be_refused_is_not_proposed(value):
         resolve(config, SCHEMA)
 
 
+PATIENT = {"steps": None, "epochs": 5, "patience": 2}
+
+
+def test_early_stopping_needs_a_validation_set():
+    message = refused(small("full_dropout", training=PATIENT))
+    assert message.endswith(
+        "mine.small.training.patience: looks at a validation set, which the scenario does not have; add "
+        "pool.validation: <number of points>"
+    )
+    resolved(small("full_dropout", training=PATIENT, pool={"validation": 10}))
+
+
+@pytest.mark.parametrize("key", ["patience", "epoch_points", "precision"])
+def test_a_gaussian_process_has_no_epochs(key):
+    value = "bfloat16" if key == "precision" else 2
+    message = refused(small("gaussian_process", training={key: value}, pool={"validation": 10}))
+    assert f"training.{key}: a Gaussian process sees all labelled points in every step" in message
+
+
+def test_a_gaussian_process_has_one_precision():
+    message = refused(small("gaussian_process", sampling={"precision": "bfloat16"}))
+    assert "sampling.precision: a Gaussian process computes in float64; remove it" in message
+
+
 @pytest.mark.parametrize(
     ("overlay", "message"),
     [

@@ -116,3 +116,16 @@ def test_the_cpu_takes_no_share(two_gpus, monkeypatch, tmp_path):
 def test_a_device_that_is_not_there_is_refused(two_gpus, monkeypatch):
     with pytest.raises(ConfigError, match=r"'cuda:2' is not there \(this machine has 2 CUDA"):
         start(monkeypatch, "cuda:2")
+
+
+@pytest.mark.parametrize(("given", "expected"), [("1", True), ("0", False), (None, False)])
+def test_a_gpu_uses_deterministic_kernels_where_they_are_asked_for(
+    given, expected, two_gpus, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", asked.append)
+    if given is not None:
+        monkeypatch.setenv(environment.DETERMINISTIC, given)
+    start(monkeypatch, "cpu")
+    start(monkeypatch, "cuda")
+    assert asked == [expected]

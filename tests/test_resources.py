@@ -93,6 +93,27 @@ def test_more_work_takes_longer(change):
     assert more.seconds > plain.seconds
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"training": {"epoch_points": 2000}}, {"pool": {"validation": 900}}],
+)
+def test_longer_epochs_and_larger_validation_sets_take_longer(change):
+    plain, more = (
+        patched("batchbald_mnist", patch).step("batchbald_mnist", "bald", "train", 0)
+        for patch in ({}, change)
+    )
+    assert more.seconds > plain.seconds
+
+
+def patched(scenario, patch):
+    """Jobs at small scale after changes of a scenario at that scale."""
+    config = read_yaml(ROOT / "config.yaml") | {"scale": "small"}
+    block = config["scenarios"][scenario]["small"]
+    for key, value in patch.items():
+        block[key] = block.get(key, {}) | value
+    return Jobs(resolve(config, read_yaml(ROOT / "config.schema.yaml"), every_budget=False))
+
+
 @pytest.mark.parametrize("change", [{"copies": 9}, {"data": "mnist"}])
 def test_more_points_take_more_memory(change):
     plain, more = (

@@ -26,6 +26,7 @@ RUNTIME = (
     "torch_threads",
     "memory_budget_mib",
     "jobs_per_gpu",
+    "deterministic",
     "granularity",
     "rounds_per_job",
     "data_mirror",
@@ -43,8 +44,8 @@ class Settings:
     methods    {title, function, options} per method name
     reports    report items
     studies    resolved settings per study
-    runtime    device, torch_threads, memory_budget_mib, jobs_per_gpu, rounds_per_job,
-               data_mirror, data_sets
+    runtime    device, torch_threads, memory_budget_mib, jobs_per_gpu, deterministic,
+               rounds_per_job, data_mirror, data_sets
     """
 
     scale: str

@@ -13,6 +13,7 @@ from typing import Any
 DEVICE = "BALENT_DEVICE"
 MEMORY_BUDGET = "BALENT_MEMORY_BUDGET_MIB"
 JOBS_PER_GPU = "BALENT_JOBS_PER_GPU"
+DETERMINISTIC = "BALENT_DETERMINISTIC"
 DATA_MIRROR = "BALENT_DATA_MIRROR"
 
 
@@ -37,10 +38,13 @@ def job_variables(runtime: dict[str, Any]) -> dict[str, str]:
         DEVICE: runtime["device"],
         MEMORY_BUDGET: str(runtime["memory_budget_mib"]),
         JOBS_PER_GPU: str(runtime["jobs_per_gpu"]),
+        DETERMINISTIC: str(int(runtime["deterministic"])),
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
     }
+    if runtime["deterministic"]:
+        variables["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # what torch asks for of cuBLAS
     if runtime["data_mirror"]:
         variables[DATA_MIRROR] = runtime["data_mirror"]
     return variables

@@ -47,6 +47,7 @@ def start(torch_threads: int) -> str:
         )
     names = [str(torch.cuda.get_device_properties(i).uuid) for i in allowed]
     shares = int(os.environ.get(environment.JOBS_PER_GPU, "1"))
+    torch.use_deterministic_algorithms(os.environ.get(environment.DETERMINISTIC) == "1")
     lease = devices.acquire(names, shares, waiting=lambda: _say_waiting(len(names), shares))
     _held.append(lease)
     return f"cuda:{allowed[lease.index]}"
@@ -69,6 +70,7 @@ def describe(device: str, code_digest: str) -> dict:
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "device": device,
         "device_name": name,
+        "deterministic": device == "cpu" or torch.are_deterministic_algorithms_enabled(),
         "torch_threads": torch.get_num_threads(),
         "peak_memory_mib": peak_memory_mib(),
         "balent": balent.__version__,

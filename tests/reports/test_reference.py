@@ -1,5 +1,7 @@
 """The transcribed tables: counts, spot values, and what the paper's tables say about each other."""
 
+import math
+
 import pandas as pd
 import pytest
 
@@ -20,8 +22,10 @@ SHAPES = {  # table: rows, columns, cells without a number
     "table10": (2, 12, 0),
     "table11": (7, 6, 0),
     "table12": (8, 3, 0),
+    "batchbald": (3, 8, 4),
 }
 ACCURACY = [table for table in SHAPES if table != "table8"]
+REPEATED = [table for table in ACCURACY if table != "batchbald"]  # mean ± sd, not medians
 
 SPOT = [
     ("table1", "Random", "MNIST/50", 78.6, 4.9),
@@ -44,6 +48,11 @@ SPOT = [
     ("table11", "Entropy", "3×CIFAR-10/1000", 66.5, 1.9),
     ("table11", "BADGE", "3×CIFAR-100/30000", 63.7, 0.3),
     ("table12", "Variation Ratios", "3×CIFAR-10/7500", 79.3, 0.2),
+]
+MEDIANS = [  # of six runs, without a standard deviation
+    ("BatchBALD", "MNIST/200", 94.7),
+    ("BALD", "RMNIST/50", 71.5),
+    ("Random", "RMNIST/150", 84.4),
 ]
 
 
@@ -71,6 +80,12 @@ def test_every_table_of_the_folder_is_counted():
 def test_spot_values(table, row, column, mean, sd):
     cell = cells(table).loc[(row, column)]
     assert (cell["mean"], cell["sd"]) == (mean, sd)
+
+
+@pytest.mark.parametrize(("row", "column", "median"), MEDIANS)
+def test_recorded_medians(row, column, median):
+    cell = cells("batchbald").loc[(row, column)]
+    assert (cell["mean"], math.isnan(cell["sd"])) == (median, True)
 
 
 def test_cells_that_are_not_numbers():
@@ -110,6 +125,11 @@ def test_accuracy_rises_with_the_number_of_labels(table):
     for _, curve in frame[frame["status"] == ""].groupby(["row", "data"]):
         assert curve["mean"].is_monotonic_increasing
     assert frame["mean"].dropna().between(0, 100).all()
+
+
+@pytest.mark.parametrize("table", REPEATED)
+def test_standard_deviations_are_printed_beside_means(table):
+    frame = load_reference(REFERENCE, table)
     assert frame.loc[frame["status"] == "", "sd"].between(0.1, 6.1).all()
 
 

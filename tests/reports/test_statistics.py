@@ -15,6 +15,12 @@ from balent.reports.statistics import (
 )
 
 
+@pytest.mark.parametrize("theirs", [Summary(50.0, float("nan"), 6), Summary(50.0, 1.0, 1)])
+def test_no_verdict_without_a_standard_deviation(theirs):
+    assert welch_verdict(Summary(60.0, 1.0, 3), theirs) == ""
+    assert welch_verdict(Summary(60.0, float("nan"), 3), Summary(50.0, 1.0, 3)) == ""
+
+
 def test_mean_and_sd_by_hand():
     assert summarise([1.0, 2.0, 6.0]) == Summary(3.0, math.sqrt(7), 3)
 

@@ -96,11 +96,16 @@ class NetworkCost:
         return counts.penultimate(self.settings["model"])
 
     def train(self, labelled: int) -> float:
+        """As Cost.train; with early stopping, of a training that goes on to its last epoch."""
         training = self.settings["training"]
-        a_pass = math.ceil(labelled / training["batch_size"])  # steps
+        points = max(labelled, training.get("epoch_points", 0))
+        a_pass = math.ceil(points / training["batch_size"])  # steps
         steps = training.get("steps") or training["epochs"] * a_pass
-        work = 3 * sum(part.multiply_adds for part in self.parts)  # backward: twice forward
-        return steps * (self.speed.step + work * labelled / a_pass / self.speed.multiply_adds)
+        forward = sum(part.multiply_adds for part in self.parts)
+        validated = self.settings["pool"].get("validation", 0) if "patience" in training else 0
+        work = 3 * forward * steps * points / a_pass  # backward: twice forward
+        work += forward * validated * steps / a_pass
+        return steps * self.speed.step + work / self.speed.multiply_adds
 
     @property
     def state(self) -> int:

@@ -42,9 +42,9 @@ def welch_verdict(ours: Summary, theirs: Summary) -> str:
     """``agrees`` if |Δ| ≤ t₀.₉₇₅(Welch) · √(s₁²/n₁ + s₂²/n₂), else ``higher`` or ``lower``.
 
     The verdict is about ours: ``higher`` means that ours exceeds theirs. Empty where n < 2 on
-    either side. With both standard deviations zero only equal means agree.
+    either side or a standard deviation is not known. With both zero only equal means agree.
     """
-    if ours.n < 2 or theirs.n < 2:
+    if ours.n < 2 or theirs.n < 2 or math.isnan(ours.sd + theirs.sd):
         return ""
     delta = ours.mean - theirs.mean
     part_1, part_2 = ours.sd**2 / ours.n, theirs.sd**2 / theirs.n
