@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: table1 all env lint test test-peers test-slurm benchmarks publish clean
+.PHONY: table1 all env lint test test-kernels test-peers test-slurm benchmarks publish clean
 .DEFAULT_GOAL := table1
 
 table1: env
@@ -31,6 +31,15 @@ lint: env
 
 test: env lint
 	pytest
+
+# Triton kernels without a GPU: interpreted, and compiled for one; Triton laid over .venv
+test-kernels: .venv-kernels/.ready
+	TRITON_INTERPRET=1 PYTHONPATH="$(CURDIR)/.venv-kernels" pytest tests/kernels
+
+.venv-kernels/.ready: envs/requirements-kernels.txt $(BIN)/.ready
+	rm -rf .venv-kernels
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv-kernels -r $<
+	@touch $@
 
 # other packages' scores: an environment of their own, laid over .venv for these tests alone
 test-peers: .venv-peers/.ready

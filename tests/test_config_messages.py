@@ -70,8 +70,8 @@ PATIENT = {"steps": None, "epochs": 5, "patience": 2}
 def test_early_stopping_needs_a_validation_set():
     message = refused(small("full_dropout", training=PATIENT))
     assert message.endswith(
-        "mine.small.training.patience: looks at a validation set, which the scenario does not have; add "
-        "pool.validation: <number of points>"
+        "mine.small.training.patience: looks at a validation set, which the scenario does not "
+        "have; add pool.validation: <number of points>"
     )
     resolved(small("full_dropout", training=PATIENT, pool={"validation": 10}))
 

@@ -8,9 +8,12 @@ from balent.errors import ConfigError
 from balent.models.build import build_model
 from balent.models.cnn import CNN
 from balent.models.convolution import Convolution, patch_index, pooled_patch_index
+from balent.models.steps import products_in
+from balent.posterior.accumulator import Accumulator
 from balent.streams import Streams
 
 SAMPLES = 7
+HEADS = ["head", "head_most", "head_half", "head_bias", "head_certain", "backbone"]
 
 
 def masks_of(model, samples=SAMPLES):
@@ -29,6 +32,51 @@ def test_folded_equals_dense_passes_with_the_same_masks(network):
     torch.testing.assert_close(model.folded(model.stem(x), masks), expected, rtol=1e-5, atol=2e-6)
     torch.testing.assert_close(features, penultimate, rtol=1e-5, atol=2e-6)
     assert model.fold(masks)(model.stem(x), False)[1] is None
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("network", HEADS, indirect=True)
+def test_samples_of_a_head_together_equal_those_one_by_one(network):
+    """What a GPU computes."""
+    model, x = network
+    (mask,) = masks_of(model)
+    stem = model.stem(x)
+    logits, features = model._fold_together(mask)(stem, True)
+    expected, expected_features = model._fold_by_unit(mask)(stem, True)
+    torch.testing.assert_close(logits, expected, rtol=1e-5, atol=2e-6)
+    torch.testing.assert_close(features, expected_features)
+    assert logits.is_contiguous()
+    assert model._fold_together(mask)(stem, False)[1] is None
+
+
+@torch.no_grad()
+def test_products_in_bfloat16_change_little_and_no_type_of_a_result(network):
+    """Inputs of products keep 8 bits: 0.4 % of each, and less of their sums."""
+    model, x = network
+    masks = masks_of(model, 40)
+
+    def predict():
+        logits, features = model.fold(masks)(model.stem(x), True)
+        sums = Accumulator(5, len(x), logits.device)
+        sums.add(logits)
+        return logits, features, sums.moments()
+
+    expected_logits, expected_features, expected = predict()
+    with products_in("bfloat16", x.device):
+        logits, features, moments = predict()
+    assert (logits.dtype, features.dtype) == (torch.float32, torch.float32)
+    assert not torch.equal(logits, expected_logits)
+    torch.testing.assert_close(logits, expected_logits, rtol=0, atol=0.03)
+    torch.testing.assert_close(
+        features, expected_features, rtol=0, atol=0.02 * expected_features.abs().max().item()
+    )
+    torch.testing.assert_close(moments.mean, expected.mean, rtol=0, atol=2e-3)
+    torch.testing.assert_close(
+        moments.variance, expected.variance, rtol=0, atol=0.03 * expected.variance.max().item()
+    )
+    torch.testing.assert_close(
+        moments.expected_entropy, expected.expected_entropy, rtol=0, atol=2e-3
+    )
 
 
 @torch.no_grad()

@@ -72,3 +72,9 @@ class BayesianModel(NoisyNetwork):
 def drop(x: Tensor, mask: Tensor | None) -> Tensor:
     """Units or channels (axis 1 of x) times their mask [n or 1, units]; x itself without a mask."""
     return x if mask is None else x * mask.view(*mask.shape, *[1] * (x.dim() - 2))
+
+
+def for_products(x: Tensor) -> Tensor:
+    """x in the type that products are computed in: autocast's where it is on."""
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x

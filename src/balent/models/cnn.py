@@ -6,6 +6,7 @@ ReLU → linear.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from balent.errors import ConfigError
-from balent.models.base import BayesianModel, Folded, drop
+from balent.kernels import fused
+from balent.models.base import BayesianModel, Folded, drop, for_products
 from balent.models.convolution import Convolution, pooled_patch_index
 from balent.models.spec import feature_maps
 
@@ -69,8 +71,13 @@ class CNN(BayesianModel):
 
     def workspace(self, points: int) -> int:
         one, two = self.mask_sizes[:2]
-        patch = self.second.kernel_size[0] ** 2
-        floats = 4 * self._windows * (one * (patch + two) + 2 * two * self.samples_at_once)
+        if fused(self.last.weight.device):
+            blocks = 3 if self.later else 1  # a later convolution has outputs of its own
+            after = blocks * self._windows * two + 2 * self.mask_sizes[-1]
+            floats = 4 * self._windows * one * two + self.samples_at_once * after
+        else:
+            patch = self.second.kernel_size[0] ** 2
+            floats = 4 * self._windows * (one * (patch + two) + 2 * two * self.samples_at_once)
         return 4 * min(points, self._points_at_once) * floats
 
     @property
@@ -91,25 +98,22 @@ class CNN(BayesianModel):
         first, second, *later = masks[:-1]  # [S, C1], [S, C2], ...
         s, c1, c2 = len(first), *self.mask_sizes[:2]
         k = self.second.kernel_size[0]
-        weight = self.second.weight.permute(1, 2, 3, 0).reshape(c1, k * k, c2)
+        weight = for_products(self.second.weight).permute(1, 2, 3, 0).reshape(c1, k * k, c2)
         bias = self.second.bias
         assert bias is not None
         # Inputs of the linear layer by pixel, then channel, as they lie in memory here.
-        hidden = self.hidden.weight.unflatten(1, (self.mask_sizes[-2], -1)).mT.flatten(1)
+        hidden = for_products(self.hidden.weight)
+        hidden = hidden.unflatten(1, (self.mask_sizes[-2], -1)).mT.flatten(1)
         step = self._points_at_once
 
         def evaluate(stem: Tensor, features: bool) -> tuple[Tensor, Tensor | None]:
             n, _, h, w = stem.shape
-            index = pooled_patch_index(h, w, k).to(stem.device)
-            logits = stem.new_empty(s, self.last.out_features, n)  # [S, C, n]
-            total = stem.new_empty(n, self.last.in_features) if features else None  # [n, D]
+            results = self.last.weight  # whose type they have
+            logits = results.new_empty(s, self.last.out_features, n)  # [S, C, n]
+            total = results.new_empty(n, self.last.in_features) if features else None  # [n, D]
             for points in [slice(i, i + step) for i in range(0, n, step)]:
-                r = stem[points].flatten(2).transpose(0, 1)  # [C1, m, h·w]
-                m = r.shape[1]
-                patches = r.index_select(2, index).view(c1, -1, k * k)
-                terms = torch.bmm(patches, weight).view(c1, -1)  # [C1, m·4·windows·C2]
-                y = (first @ terms).view(s, m, 4, -1, c2).amax(dim=2)  # [S, m, windows, C2]
-                y = y.add_(bias).relu_().mul_(second[:, None, None])
+                y = _second_block(first, _terms(stem[points], weight), bias, second)
+                m = y.shape[1]  # of [S, m, windows, C2]
                 y = y.view(s * m, (h - k + 1) // 2, (w - k + 1) // 2, c2).permute(0, 3, 1, 2)
                 for convolution, mask in zip(self.later, later, strict=True):
                     y = drop(_pool(convolution(y)), mask.repeat_interleave(m, dim=0))
@@ -118,7 +122,7 @@ class CNN(BayesianModel):
                 y *= masks[-1][:, None]  # [S, m, D]
                 logits[:, :, points] = self.last(y).mT
                 if total is not None:
-                    total[points] = y.sum(dim=0)
+                    total[points] = y.sum(dim=0, dtype=total.dtype)
             return logits, total
 
         return evaluate
@@ -166,6 +170,31 @@ def maps_of(
             f"{maps[0][1]} pixels; give smaller kernels or fewer blocks"
         )
     return maps
+
+
+def _terms(stem: Tensor, weight: Tensor) -> Tensor:
+    """Convolutions of each channel alone: stem [m, C1, h, w], weight [C1, k·k, C2] →
+    [C1, m, 4, windows, C2], the four outputs that max-pooling sees of each window."""
+    if fused(stem.device):
+        from balent.kernels.convolution import terms
+
+        return terms(stem, weight)
+    m, c1, h, w = stem.shape
+    index = pooled_patch_index(h, w, math.isqrt(weight.shape[1])).to(stem.device)
+    r = stem.flatten(2).transpose(0, 1)  # [C1, m, h·w]
+    patches = r.index_select(2, index).view(c1, -1, weight.shape[1])
+    return torch.bmm(patches, weight).view(c1, m, 4, -1, weight.shape[2])
+
+
+def _second_block(first: Tensor, terms: Tensor, bias: Tensor, second: Tensor) -> Tensor:
+    """Masked terms summed, pooled, ReLU, masks: [S, C1], [C1, m, 4, windows, C2], [C2], [S, C2] →
+    [S, m, windows, C2]."""
+    if fused(terms.device):
+        from balent.kernels.convolution import second_block
+
+        return second_block(first, terms, bias, second)
+    y = (first @ terms.flatten(1)).view(len(first), *terms.shape[1:]).amax(dim=2)
+    return y.add_(bias).relu_().mul_(second[:, None, None])
 
 
 def _pool(x: Tensor) -> Tensor:

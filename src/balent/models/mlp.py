@@ -13,7 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from balent.models.base import BayesianModel, Folded, drop
+from balent.models.base import BayesianModel, Folded, drop, for_products
 from balent.models.spec import check_dropped
 
 
@@ -73,15 +73,15 @@ class MLP(BayesianModel):
         """
         every = self._masks(masks)  # before each of these layers
         weights = [
-            layer.weight if mask is None else layer.weight * mask[:, None]  # [S, out, in]
+            for_products(layer.weight if mask is None else layer.weight * mask[:, None])
             for layer, mask in zip(self._folding, every, strict=True)
-        ]
+        ]  # [S, out, in] or [out, in]
 
         def evaluate(stem: Tensor, features: bool) -> tuple[Tensor, Tensor | None]:
             y = stem.T.contiguous()  # [D₁, n]; then [S, D, n]
             for layer, weight in zip(self._folding[:-1], weights[:-1], strict=True):
                 y = torch.matmul(weight, y).add_(layer.bias[:, None]).relu_()
-            logits = torch.matmul(weights[-1], y)  # [S, C, n]
+            logits = torch.matmul(weights[-1], y).to(self.last.weight.dtype)  # [S, C, n]
             if self.last.bias is not None:
                 logits += self.last.bias[:, None]
             if not features:

@@ -23,6 +23,7 @@ from torch.nn.functional import cross_entropy
 from balent.data.points import Points
 from balent.models.network import NoisyNetwork
 from balent.models.steps import Adam, fits, products_in
+from balent.streams import Streams
 
 STEPS = 64
 """Batches that the buffers hold."""
@@ -111,7 +112,8 @@ class StaticSteps:
         self.step = torch.zeros(1, dtype=torch.int64, device=device)
         self.rows = torch.zeros(STEPS, width, dtype=torch.int64, device=device)
         self.weights = torch.zeros(STEPS, width, device=device)
-        units = [mask.shape[1] for mask in model.draw_masks(1, torch.Generator(device))]
+        some = model.draw_masks(1, Streams(0).torch("dropout", device=device))
+        units = [mask.shape[1] for mask in some]
         self.masks = [torch.zeros(STEPS, width, u, device=device) for u in units]
         self.width = width
         self.replay = _capture(self._step) if point.is_cuda else self._step

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from balent.kernels import fused
 from balent.posterior.moments import Moments, from_deviations
 
 CORE_BYTES = 2 << 20
@@ -22,6 +23,8 @@ WIDTH = 64
 
 def scratch_bytes(device: torch.device) -> int:
     """What the temporaries of ``Accumulator.add`` take, about."""
+    if fused(device):
+        return 0
     return CORE_BYTES * torch.get_num_threads() if device.type == "cpu" else OTHER_BYTES
 
 
@@ -37,6 +40,27 @@ class Accumulator:
 
     def add(self, logits_s_c_n: Tensor) -> None:
         """Add S samples, given as finite logits [S, C, n] of any float type."""
+        if fused(logits_s_c_n.device):
+            self._add_in_one_pass(logits_s_c_n)
+        else:
+            self._add_in_steps(logits_s_c_n)
+        self.samples += len(logits_s_c_n)
+
+    def _add_in_one_pass(self, logits_s_c_n: Tensor) -> None:
+        from balent.kernels.moments import add_samples
+
+        add_samples(
+            logits_s_c_n,
+            self.samples,
+            self.first,
+            self.large,
+            self.deviation,
+            self.square,
+            self.spread,
+            self.entropy,
+        )
+
+    def _add_in_steps(self, logits_s_c_n: Tensor) -> None:
         s, c, n = logits_s_c_n.shape
         width = WIDTH if logits_s_c_n.is_cpu else n
         depth = min(s, max(1, scratch_bytes(logits_s_c_n.device) // (3 * 8 * c * width)))
@@ -51,7 +75,6 @@ class Accumulator:
                     at_start,
                     *scratch[:, : len(logits), :, : logits.shape[2]],
                 )
-        self.samples += s
 
     def _add(
         self, logits: Tensor, points: slice, at_start: bool, z: Tensor, e: Tensor, q: Tensor

@@ -41,6 +41,10 @@ from balent.posterior.sampling import Sampling
 PASS = 128
 """Images that go through the stem together. Divides TILE; the last tile is a multiple of it too."""
 
+SMALL_IMAGE = 4096
+"""Values of an image up to which, on a GPU, a whole tile goes through the stem together: kernels
+for 128 small images take less time than their launches."""
+
 
 @torch.no_grad()
 def mc_predict(
@@ -146,7 +150,7 @@ class _NetworkTile(Tile):
 def stems(model: Network, inputs: Points, rows: Tensor) -> Tensor:
     """The stems of consecutive tiles, followed by stems of zeros up to a multiple of PASS."""
     out = torch.empty(-(-len(rows) // PASS) * PASS, *model.stem_shape, device=rows.device)
-    step = _pass(inputs)
+    step = _pass(inputs, rows.device)
     for i in range(0, len(rows), step):
         x = inputs.gather(rows[i : i + step])
         if len(x) % PASS:
@@ -155,9 +159,10 @@ def stems(model: Network, inputs: Points, rows: Tensor) -> Tensor:
     return out
 
 
-def _pass(inputs: Points) -> int:
+def _pass(inputs: Points, device: torch.device) -> int:
     """How many points go through the stem together."""
-    return PASS if len(inputs.shape) > 1 else TILE
+    small = device.type == "cuda" and math.prod(inputs.shape) <= SMALL_IMAGE
+    return TILE if len(inputs.shape) == 1 or small else PASS
 
 
 def _workspace(
@@ -171,5 +176,5 @@ def _workspace(
     block = 4 * c * block_size * (2 if "samples" in keep else 1)
     rest = TILE * (block + sums + features)
     rest += scratch_bytes(model.last.weight.device) + model.workspace(TILE)
-    rest += _pass(inputs) * (stem + 4 * math.prod(inputs.shape))
+    rest += _pass(inputs, model.last.weight.device) * (stem + 4 * math.prod(inputs.shape))
     return rest, TILE * (stem + sums + features)
