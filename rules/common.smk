@@ -1,5 +1,6 @@
 # What all rules share: the resolved configuration, paths, and what a job's command line holds.
 import json
+import math
 import os
 import sys
 from functools import cache
@@ -17,6 +18,7 @@ from balent.budget import rounds
 from balent.config import read_yaml, resolve, retyped
 from balent.environment import job_environment
 from balent.errors import BalentError
+from balent.features.settings import PACE
 from balent.files import tree_digest
 from balent.loop.chain import Chain
 from balent.reports import kinds, sections
@@ -154,14 +156,20 @@ def features_settings(*keys):
 
 
 def feature_settings(name, *keys):
-    """Parts of a feature set's settings as JSON, without what no result depends on."""
-    parts = {key: without(S.features[name][key], "checkpoint_seconds") for key in keys}
+    """Parts of a feature set's settings as JSON, without what no result depends on (PACE)."""
+    parts = {key: without(S.features[name][key], PACE) for key in keys}
     return json.dumps(parts | {"torch_threads": THREADS}, sort_keys=True)
 
 
-def without(value, key):
-    """A mapping without a key that no result depends on; anything else as it is."""
-    return {k: v for k, v in value.items() if k != key} if isinstance(value, dict) else value
+def without(value, keys):
+    """A mapping without keys that no result depends on; anything else as it is."""
+    return {k: v for k, v in value.items() if k not in keys} if isinstance(value, dict) else value
+
+
+def pace(key):
+    """A setting of a training on which no result depends: a resource, since no job is repeated for
+    another resource; 0 where it is absent."""
+    return lambda w: math.ceil(S.features[w.features]["simclr"].get(key, 0))
 
 
 def rounds_of(w):

@@ -17,13 +17,16 @@ rule simclr:
     resources:
         **needs(lambda w: JOBS.simclr(w.features)),
         gpu=GPU,
+        checkpoint_seconds=pace("checkpoint_seconds"),
+        probe_every=pace("probe_every"),
     params:
         settings=features_settings("simclr", "seed"),
         code=code("scripts/simclr.py"),
         checkpoint="work/{scale}/features/{features}/checkpoint.safetensors",
     shell:
         "python scripts/simclr.py --settings {params.settings:q} --data {input.data} "
-        "--checkpoint {params.checkpoint} --out {output.encoder} {output.report} 2> {log} "
+        "--checkpoint {params.checkpoint} --checkpoint-seconds {resources.checkpoint_seconds} "
+        "--probe-every {resources.probe_every} --out {output.encoder} {output.report} 2> {log} "
         "|| {{ tail -n 5 {log} >&2; exit 1; }}"
 
 

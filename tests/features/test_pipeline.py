@@ -1,5 +1,6 @@
 """The two steps of a feature set, from file to file."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from balent.streams import Streams
 def build(
     data: Path, settings: dict, folder: Path, seed: int = 0, references: tuple = REFERENCES
 ) -> None:
-    train_encoder(
+    finished = train_encoder(
         data,
         settings,
         folder / "encoder.safetensors",
@@ -30,6 +31,7 @@ def build(
         seed=seed,
         progress=False,
     )
+    assert finished
     extract_features(
         data,
         folder / "encoder.safetensors",
@@ -104,15 +106,15 @@ def test_an_interrupted_training_is_continued_only_by_its_own_successor(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    original, done = simclr._Run.epoch, []
+    original, done = simclr._Run.step, []
 
-    def record(run: simclr._Run, epoch: int) -> None:
-        done.append(epoch)
-        if len(done) == 3:
+    def record(run: simclr._Run) -> None:
+        done.append(run.done)
+        if len(done) == 10:
             raise KeyboardInterrupt
-        original(run, epoch)
+        original(run)
 
-    monkeypatch.setattr(simclr._Run, "epoch", record)
+    monkeypatch.setattr(simclr._Run, "step", record)
     with pytest.raises(KeyboardInterrupt):
         build(data, settings, tmp_path)
     if change == "data":
@@ -120,10 +122,80 @@ def test_an_interrupted_training_is_continued_only_by_its_own_successor(
     new = {"temperature": 0.4} if change == "settings" else {"checkpoint_seconds": 1}
     build(data, settings | new, tmp_path, seed=int(change == "seed"))
     if change == "nothing":
-        assert done[3:] == [3, 4, 5]
+        assert done[10:] == list(range(9, 20))
     else:
-        assert done[3:] == [1, 2, 3, 4, 5]
+        assert done[10:] == list(range(20))
         assert "belongs to other settings, data or code" in capsys.readouterr().err
+
+
+def test_a_training_is_left_after_its_minutes_and_continued_to_the_same_bytes(
+    data: Path, settings: dict, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """So few that every call takes one step."""
+    build(data, settings, tmp_path / "a")
+    folder = tmp_path / "b"
+    outputs = folder / "encoder.safetensors", folder / "simclr.json"
+    calls = 1
+    while not train_encoder(
+        data, settings, *outputs, checkpoint=folder / "checkpoint", seed=0, minutes=1e-9
+    ):
+        assert not any(path.exists() for path in outputs)
+        calls += 1
+    assert calls == 20
+    for path in outputs:
+        assert path.read_bytes() == (tmp_path / "a" / path.name).read_bytes()
+    rows = (folder / "progress.csv").read_text().splitlines()
+    assert rows[0] == "epoch,loss,images_per_second,probe"
+    assert [row.split(",")[0] for row in rows[1:]] == ["1", "2", "3", "4", "5"]
+    assert all(float(row.split(",")[2]) > 0 and row.endswith(",") for row in rows[1:])
+    assert capsys.readouterr().err.count("simclr: epoch") == 5
+
+
+def test_probes_judge_a_training_and_leave_it_as_it_is(
+    data: Path, dataset: Dataset, settings: dict, tmp_path: Path
+) -> None:
+    build(data, settings, tmp_path / "a")
+    save_npz(data, **(dataset.arrays() | {"x_test": 255 - dataset.x_test}))
+    build(data, settings | {"probe_every": 2}, tmp_path / "b")
+    for name in ("encoder.safetensors", "simclr.json"):
+        a, b = ((tmp_path / folder / name) for folder in "ab")
+        if name == "encoder.safetensors":
+            assert a.read_bytes() == b.read_bytes()
+        else:
+            report = read_json(b)
+            probes = report.pop("probe")
+            assert report == read_json(a)
+    assert list(probes) == ["2", "4", "5"]
+    assert all(accuracy * 20 == pytest.approx(round(accuracy * 20)) for accuracy in probes.values())
+    assert probes["5"] > 0.6  # of 20 held out of 70; chance is a half
+    rows = (tmp_path / "b" / "work" / "progress.csv").read_text().splitlines()[1:]
+    shown = [row.rpartition(",")[2] for row in rows]
+    assert shown == ["", f"{probes['2']:.4f}", "", f"{probes['4']:.4f}", f"{probes['5']:.4f}"]
+
+
+def test_probes_need_scikit_learn_before_the_training_starts(
+    data: Path, settings: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setattr(simclr._Run, "step", lambda run: pytest.fail("started"))
+    with pytest.raises(ConfigError, match="probe_every needs scikit-learn"):
+        build(data, settings | {"probe_every": 1}, tmp_path)
+
+
+@pytest.mark.parametrize("minutes", [0, -1, float("nan")])
+def test_minutes_must_be_above_0(
+    data: Path, settings: dict, tmp_path: Path, minutes: float
+) -> None:
+    with pytest.raises(ConfigError, match=r"minutes is .*, but must be above 0"):
+        train_encoder(
+            data,
+            settings,
+            tmp_path / "e",
+            tmp_path / "r",
+            checkpoint=tmp_path / "c",
+            seed=0,
+            minutes=minutes,
+        )
 
 
 def test_weights_of_another_encoder_are_refused(data: Path, settings: dict, tmp_path: Path) -> None:

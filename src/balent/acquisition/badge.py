@@ -33,6 +33,7 @@ def badge(predictions: Predictions, context: Context, size: int) -> tuple[np.nda
     A point is drawn with probability proportional to an upper bound of its squared distance, and
     taken with probability distance/bound, else another is drawn: points taken follow the distances
     themselves, whatever the bounds. So many centres share one pass over the pool (centres.py).
+    NumPy draws on the host: one value comes from the device for each draw, [N] for DRAWS of them.
 
     Returns the points in order, int64 [size], and, float64 [size], the squared norm of the first
     and the squared distance of each other to its nearest predecessor when drawn.
@@ -41,14 +42,14 @@ def badge(predictions: Predictions, context: Context, size: int) -> tuple[np.nda
     assert predictions.features is not None
     gradients = _gradients(predictions.moments.mean, predictions.moments.complement)  # [N, C]
     nearest = NearestCentre(gradients, predictions.features)
-    norms, generator = nearest.norms.cpu().numpy(), context.generator
+    norms, generator = nearest.norms, context.generator
     indices = [int(generator.choice(np.flatnonzero(norms >= norms.max() - nearest.error)))]
     scores = [norms[indices[0]]]
     nearest.add(indices[0])
     for draw in count():
         if draw % DRAWS == 0:
             nearest.settle()
-        bounds = nearest.bounds.cpu().numpy()  # [N]
+        bounds = nearest.bounds  # [N]
         if len(indices) == size or not bounds.any():
             break
         chosen = int(generator.choice(len(bounds), p=bounds / bounds.sum()))

@@ -21,10 +21,11 @@ from tqdm import tqdm
 
 from balent.acquisition.base import Context, Predictions, register
 from balent.acquisition.greedy import first_of_largest
+from balent.acquisition.tile import tile_values
 from balent.errors import MethodError
 
 TILE = 1 << 17
-"""Probabilities brought to float64 at a time (1 MiB)."""
+"""Probabilities brought to float64 at a time on a CPU (1 MiB)."""
 
 
 @register(
@@ -87,12 +88,13 @@ def batch_balance(
     [0, 1]), so the greedy reaches at least 1 - 1/e of the best batch.
 
     Returns the points in order, int64 [size], and the gain in Δ of each, float64 [size]. Without
-    edges points are chosen at random and their gains are 0. Options as for ``balance``.
+    edges points are chosen at random and their gains are 0. Options as for ``balance``. Values come
+    from the device twice, and once more for each point after the first.
     """
     edges = _edges(predictions, _threshold("batch_balance", context, tau, divisor))
     rank = context.generator.permutation(predictions.n_points)  # of equal candidates
-    gains = _cut_weight(predictions, edges).cpu().numpy()  # [N]
     uncut = _Uncut(predictions, edges)
+    gains, error = uncut.to_host(_cut_weight(predictions, edges))
     left = np.arange(len(gains))
     indices: list[int] = []
     scores: list[float] = []
@@ -101,8 +103,8 @@ def batch_balance(
     ):
         if step > 0:
             uncut.label(indices[-1])
-            gains = uncut.gains()
-        chosen, gain = first_of_largest(gains[left], left, rank, uncut.rounding)
+            gains, error = uncut.to_host(uncut.gains())
+        chosen, gain = first_of_largest(gains[left], left, rank, error)
         indices.append(chosen)
         scores.append(gain)
         left = left[left != chosen]
@@ -128,7 +130,8 @@ def balance_partition(
     Farthest-first traversal splits the 2K hypotheses into cells: a hypothesis farther than τ from
     all centres becomes a centre, the farthest first; each belongs to its nearest centre. The first
     centre is the first sample: samples are exchangeable. All unordered pairs of different cells are
-    edges; the sum over them is divided by the number of all unordered pairs.
+    edges; the sum over them is divided by the number of all unordered pairs. A value comes from the
+    device for each cell.
     """
     threshold = _threshold("balance_partition", context, tau, divisor)
     cells = _cells(predictions, threshold)  # [H, cells]
@@ -147,37 +150,41 @@ class _Uncut:
     """The weight that the labels of a batch leave, for every hypothesis and edge.
 
     weights [H, E] are Π_i Σ_y p(y | x_i, ω_h) λ_k(y) λ'_k(y) over the points of the batch, divided
-    by their sum, so that long batches do not underflow; ``total`` is Σ weights / (2K²) undivided.
+    by their sum, so that long batches do not underflow; ``total`` [] is Σ weights / (2K²) before
+    that division.
     """
 
     def __init__(self, predictions: Predictions, edges: Tensor) -> None:
         assert predictions.samples is not None
         self.predictions, self.edges = predictions, edges
-        self.n_classes = predictions.samples.shape[2]
-        self.weights = edges.new_ones(2 * len(edges), int(edges.sum()), dtype=torch.float64)
-        self.total = 1.0 / len(edges) / (2 * len(edges))
+        _, k, self.n_classes = predictions.samples.shape
+        self.weights = edges.new_ones(2 * k, len(edges), dtype=torch.float64)
+        self.total = edges.new_full((), 1.0 / k / (2 * k), dtype=torch.float64)
 
-    @property
-    def rounding(self) -> float:
-        """A bound of the error of a gain: of the additions behind it, and 16 other roundings."""
+    def rounding(self) -> Tensor:
+        """A bound of the error of a gain, []: of the additions behind it and 16 other roundings."""
         hypotheses, edges = self.weights.shape
         additions = hypotheses * self.n_classes + edges + 16
-        return self.total * self.weights.sum().item() * additions * torch.finfo(torch.float64).eps
+        return self.total * self.weights.sum() * additions * torch.finfo(torch.float64).eps
+
+    def to_host(self, gains: Tensor) -> tuple[np.ndarray, float]:
+        """Gains [N] and the bound of their error, in one transfer."""
+        values = torch.cat([gains, self.rounding()[None]]).cpu().numpy()
+        return values[:-1], float(values[-1])
 
     def label(self, index: int) -> None:
         """Add a point to the batch."""
         p = _probabilities(self.predictions, slice(index, index + 1))  # [1, H, C]
         left = _joint_ratio(p)[:, self.edges]  # [1, E, C]
         self.weights *= p[0] @ left[0].T  # [H, E]
-        share = self.weights.sum().item()
+        share = self.weights.sum()
         self.total *= share
-        if share > 0:
-            self.weights /= share
+        self.weights /= torch.where(share > 0, share, 1.0)
 
-    def gains(self) -> np.ndarray:
+    def gains(self) -> Tensor:
         """The weight that each point would cut of what is left, float64 [N]."""
         kept = [self._kept(p) for p in _tiles(self.predictions)]  # shares of what is left
-        return self.total * (self.weights.sum() - torch.cat(kept)).cpu().numpy()
+        return self.total * (self.weights.sum() - torch.cat(kept))
 
     def _kept(self, p: Tensor) -> Tensor:
         """The share of what is left that points p [n, H, C] would keep: [n]."""
@@ -187,10 +194,10 @@ class _Uncut:
 
 
 def _cut_weight(predictions: Predictions, edges: Tensor) -> Tensor:
-    """The expected weight that each point's label cuts, float64 [N]; edges bool [K]."""
+    """The expected weight that each point's label cuts, float64 [N]; edges int64 [E]."""
     scores = []
     for p in _tiles(predictions):  # [n, H, C]
-        cut = (1 - _joint_ratio(p)[:, edges]).sum(dim=1) / len(edges)  # [n, C]
+        cut = (1 - _joint_ratio(p)[:, edges]).sum(dim=1) / (p.shape[1] // 2)  # [n, C]
         scores.append((p.mean(dim=1) * cut).sum(dim=1))
     return torch.cat(scores)
 
@@ -210,7 +217,7 @@ def _tiles(predictions: Predictions) -> Iterator[Tensor]:
     """Probabilities of consecutive points, float64 [n, H, C]."""
     assert predictions.samples is not None
     n, k, c = predictions.samples.shape
-    rows = max(1, TILE // (2 * k * c))
+    rows = max(1, tile_values(TILE, predictions.samples.device) // (2 * k * c))
     for start in range(0, n, rows):
         yield _probabilities(predictions, slice(start, start + rows))
 
@@ -244,10 +251,10 @@ def _labels(predictions: Predictions) -> Tensor:
 
 
 def _edges(predictions: Predictions, threshold: float) -> Tensor:
-    """Whether the two hypotheses of a pair differ on more than the threshold, bool [K]."""
+    """The pairs whose two hypotheses differ on more than the threshold, int64 [E]."""
     first, second = _labels(predictions)
-    edges = (first != second).double().mean(dim=0) > threshold  # [K]
-    if not edges.any():
+    edges = ((first != second).double().mean(dim=0) > threshold).nonzero().squeeze(1)
+    if not len(edges):
         _at_random(threshold)
     return edges
 
@@ -255,21 +262,21 @@ def _edges(predictions: Predictions, threshold: float) -> Tensor:
 def _cells(predictions: Predictions, threshold: float) -> Tensor:
     """The cells of farthest-first traversal as indicators, float64 [H, cells]."""
     labels = torch.cat([*_labels(predictions)], dim=1)  # [R, H]
-    distance, cell = _hamming(labels, 0), torch.zeros_like(labels[0])  # [H]
+    distance, cell = _hamming(labels, labels[:, :1]), torch.zeros_like(labels[0])  # [H]
     cells = 1
     while distance.max() > threshold:
-        new = _hamming(labels, int(distance.argmax()))
-        cell[new < distance] = cells
+        new = _hamming(labels, labels.index_select(1, distance.argmax()))
+        cell.masked_fill_(new < distance, cells)
         distance = torch.minimum(distance, new)
         cells += 1
     if cells == 1:
         _at_random(threshold)
-    return torch.nn.functional.one_hot(cell, cells).double()
+    return (cell[:, None] == torch.arange(cells, device=cell.device)).double()
 
 
-def _hamming(labels: Tensor, centre: int) -> Tensor:
-    """Normalised Hamming distances of all hypotheses [R, H] to one, float64 [H]."""
-    return (labels != labels[:, centre, None]).double().mean(dim=0)
+def _hamming(labels: Tensor, centre: Tensor) -> Tensor:
+    """Normalised Hamming distances of all hypotheses [R, H] to one [R, 1], float64 [H]."""
+    return (labels != centre).double().mean(dim=0)
 
 
 def _at_random(threshold: float) -> None:

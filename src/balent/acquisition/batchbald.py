@@ -39,6 +39,8 @@ def batchbald(
     is above the best gain. Single precision finds the few that may be best, double decides; points
     that double precision cannot tell apart are taken at random. With drawn configurations, whose
     gains can grow by chance, a point may be passed over for another within the sampling error.
+    What to look at next is decided on the host: it and a device wait for each other twice for
+    every block of points that is looked at, and a few times more for a pick.
 
     Differs from the released code where configurations are drawn: they are kept, extended and
     evenly spread, not drawn anew for every pick; and both entropies of a gain are means over the

@@ -22,6 +22,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from balent.acquisition.tile import tile_values
 from balent.posterior.moments import Moments
 
 SHIFT = 1.5
@@ -63,8 +64,8 @@ D_COEFFICIENTS = (
 F_COEFFICIENTS = tuple(e + d for e, d in zip(E_COEFFICIENTS, (0.0, *D_COEFFICIENTS), strict=True))
 
 TILE = 1 << 17
-"""Marginals computed at a time: few enough for their temporaries to stay in a cache, and enough for
-torch's threads to share each of the dozens of steps."""
+"""Marginals computed at a time on a CPU: few enough for their temporaries to stay in a cache, and
+enough for torch's threads to share each of the dozens of steps."""
 
 TINY = torch.finfo(torch.float64).tiny
 """The smallest normal number: 1/β is finite from there on."""
@@ -76,7 +77,7 @@ does not say that P is constant; and where it is, other classes are constant, to
 
 def sum_over_classes(terms: Callable[..., Tensor], moments: Moments) -> Tensor:
     """Σ_i terms(mean, complement, variance, spread), each [n, C] for a tile; float64 [N]."""
-    rows = max(1, TILE // moments.n_classes)
+    rows = max(1, tile_values(TILE, moments.mean.device) // moments.n_classes)
     columns = (moments.mean, moments.complement, moments.variance, moments.spread)
     tiles = zip(*(column.split(rows) for column in columns), strict=True)
     return torch.cat([terms(*tile).sum(dim=1) for tile in tiles])  # [N]

@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from balent.acquisition.tile import tile_values
+
 BLOCK = 1 << 19
-"""Values of a factor brought to float64 at a time (4 MiB): no float64 copy of all is held."""
+"""Values of a factor brought to float64 at a time on a CPU (4 MiB): all are never in float64."""
 
 CENTRES = 512
 """Centres brought to float64 at a time."""
@@ -27,7 +29,8 @@ class NearestCentre:
 
     A new centre can only lower a distance, so the distance to earlier centres stays an upper bound.
     New centres wait until ``settle`` compares all points with all of them in one product, which is
-    many times faster than a pass over the points for each.
+    many times faster than a pass over the points for each. What is chosen by stays on the host, so
+    that one value comes from the device for a distance, and [N] for all of ``settle``.
 
     factors  floating tensors [N, D], all on one device
     norms    squared norms, float64 [N]
@@ -36,10 +39,11 @@ class NearestCentre:
 
     def __init__(self, *factors: Tensor) -> None:
         self.factors = factors
-        self.norms = torch.cat([_squared_norms(block) for block in _blocks(factors)])  # [N]
-        self.bounds = torch.full_like(self.norms, math.inf)  # [N]
-        self._waiting: list[int] = []
-        self._largest = self.norms.max().item()
+        norms = [_squared_norms(block) for block in _blocks(factors)]
+        self.norms = torch.cat(norms).cpu().numpy()  # [N]
+        self.bounds = np.full(len(self.norms), math.inf)  # [N]
+        self._waiting: list[list[Tensor]] = []
+        self._largest = float(self.norms.max())
 
     @property
     def error(self) -> float:
@@ -49,15 +53,15 @@ class NearestCentre:
 
     def add(self, index: int) -> None:
         """Make a point a centre."""
-        self._waiting.append(index)
+        self._waiting.append(self._point(index))
         self.bounds[index] = 0.0
 
     def distance(self, index: int) -> float:
         """The squared distance of a point to its nearest centre; its bound becomes that."""
         if self._waiting:
-            point = [factor[index, None].double() for factor in self.factors]
-            self.bounds[index].clamp_(max=_nearest(point, self._centres())[0])
-        return self.bounds[index].item()
+            nearest = _nearest(self._point(index), self._centres()).item()
+            self.bounds[index] = np.minimum(self.bounds[index], nearest)
+        return float(self.bounds[index])
 
     def settle(self) -> None:
         """Compare all points with the centres that wait."""
@@ -71,10 +75,14 @@ class NearestCentre:
             wide = [factor.double() for factor in some]
             self._largest = max(self._largest, _squared_norms(wide).max().item())
             new = [_nearest(block, wide) for block in _blocks(self.factors)]
-            torch.minimum(self.bounds, torch.cat(new), out=self.bounds)
+            np.minimum(self.bounds, torch.cat(new).cpu().numpy(), out=self.bounds)
+
+    def _point(self, index: int) -> list[Tensor]:
+        """Its factors in float64, [1, D] each."""
+        return [factor[index, None].double() for factor in self.factors]
 
     def _centres(self) -> list[Tensor]:
-        return [factor[self._waiting].double() for factor in self.factors]
+        return [torch.cat(parts) for parts in zip(*self._waiting, strict=True)]
 
 
 def with_copies(
@@ -92,7 +100,8 @@ def with_copies(
 
 def _blocks(factors: tuple[Tensor, ...]) -> Iterator[list[Tensor]]:
     """Consecutive points' factors in float64, [n, D] each."""
-    rows = max(1, BLOCK // max(CENTRES, *(factor.shape[1] for factor in factors)))
+    values = tile_values(BLOCK, factors[0].device)
+    rows = max(1, values // max(CENTRES, *(factor.shape[1] for factor in factors)))
     for parts in zip(*(factor.split(rows) for factor in factors), strict=True):
         yield [part.double() for part in parts]
 

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from balent.acquisition.base import Context, Predictions, register
+from balent.acquisition.tile import tile_values
 
 TILE = 1 << 17
-"""Probabilities brought to float64 at a time (1 MiB)."""
+"""Probabilities brought to float64 at a time on a CPU (1 MiB)."""
 
 
 @register(
@@ -41,7 +42,7 @@ def coremse(predictions: Predictions, context: Context) -> Tensor:
     assert predictions.reference is not None
     change = _change(predictions.reference)  # [K, K]
     samples = predictions.samples
-    rows = max(1, TILE // (samples.shape[1] * samples.shape[2]))
+    rows = max(1, tile_values(TILE, samples.device) // (samples.shape[1] * samples.shape[2]))
     return torch.cat([_expected(tile.double(), change) for tile in samples.split(rows)])
 
 
@@ -64,7 +65,8 @@ def _change(reference: Tensor) -> Tensor:
     """
     r, k, c = reference.shape
     factor = torch.zeros(0, k, dtype=torch.float64, device=reference.device)
-    for block in reference.split(max(1, TILE // (k * c), 4 * k // c)):
+    rows = tile_values(TILE, reference.device) // (k * c)
+    for block in reference.split(max(1, rows, 4 * k // c)):
         p = block.double().transpose(1, 2).flatten(0, 1)  # [r·C, K]
         deviations = p - p.mean(dim=1, keepdim=True)
         factor = torch.linalg.qr(torch.cat([factor, deviations]), mode="r").R

@@ -30,7 +30,8 @@ def coreset(predictions: Predictions, context: Context, size: int) -> tuple[np.n
     any batch of this size reaches. Of points that are equally far
     up to rounding, one at random. The farthest of
     upper bounds is looked at first, and taken when its bound is exact: the same points as with a
-    pass over the pool for each (centres.py).
+    pass over the pool for each (centres.py). One value comes from the device for each look, [N] for
+    LOOKS of them.
 
     Returns the points in order, int64 [size], and their Euclidean distances to the nearest centre
     when taken, float64 [size].
@@ -45,7 +46,7 @@ def coreset(predictions: Predictions, context: Context, size: int) -> tuple[np.n
     for look in count():
         if look % LOOKS == 0:
             nearest.settle()
-        bounds = nearest.bounds.cpu().numpy()  # [N]
+        bounds = nearest.bounds  # [N]
         bound = bounds.max()
         if len(indices) == size or bound == 0:
             break

@@ -18,13 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from balent.acquisition.tile import tile_values
+
 ROWS = 2048
 """Configurations of a matrix product."""
 
 ELEMENTS = 1 << 19
-"""Values of a product, and probabilities converted at a time: few enough for the cache, enough for
-several threads. Both are constants, so that memory is bounded and results do not depend on the
-machine."""
+"""Values of a product, and probabilities converted at a time, on a CPU: few enough for the cache,
+enough for several threads."""
 
 LEVELS = 16
 """Steps of the probability by which configurations are merged: with 8 the bounds are looser, with
@@ -70,7 +71,8 @@ class Configurations:
     def block(self, classes: int) -> int:
         """How many points to ask about at a time: a tile's; with fewer, products are slow."""
         rows, k = self.posterior.shape
-        return max(1, min(16, 4096 // classes), ELEMENTS // (classes * max(k, min(rows, ROWS))))
+        values = tile_values(ELEMENTS, self.posterior.device)
+        return max(1, min(16, 4096 // classes), values // (classes * max(k, min(rows, ROWS))))
 
     def merged(self) -> Configurations:
         """Fewer configurations, whose ``information`` is an upper bound.
@@ -131,19 +133,22 @@ class Joint:
         joint = (old.posterior[:, None] * probs.T).flatten(0, 1)  # [M·C, K]
         mass = joint.sum(dim=1)  # [M·C], p(y | ŷ)
         weights = old.weights.repeat_interleave(probs.shape[1]) * mass
-        possible = weights > 0  # the others have no posterior
+        possible = (weights > 0).nonzero().squeeze(1)  # the others have no posterior
         self.configurations = Configurations(
             joint[possible] / mass[possible, None], weights[possible] / weights.sum()
         )
 
     def _draw(self, point: int) -> None:
-        """Follow every configuration by a label drawn given its ω."""
+        """Follow every configuration by a label drawn given its ω.
+
+        Drawn on the host: the cumulative sums of a GPU have no fixed order.
+        """
         old, probs = self.configurations, self.samples[point].double()  # [K, C]
-        cumulative = probs.cumsum(dim=1)
+        cumulative = probs.cpu().cumsum(dim=1)
         cumulative /= cumulative[:, -1:].clone()  # ends at exactly 1, above every uniform number
-        uniform = torch.from_numpy(_even_uniforms(self.strata, self.generator)).to(probs.device)
-        strata = torch.from_numpy(self.strata).to(probs.device)
-        labels = (cumulative[strata] <= uniform[:, None]).sum(dim=1)  # [M]
+        uniform = torch.from_numpy(_even_uniforms(self.strata, self.generator))
+        strata = torch.from_numpy(self.strata)
+        labels = (cumulative[strata] <= uniform[:, None]).sum(dim=1).to(probs.device)  # [M]
         joint = old.posterior * probs.T[labels]  # [M, K]
         self.configurations = Configurations(joint / joint.sum(dim=1, keepdim=True), old.weights)
 
@@ -165,7 +170,8 @@ def _even_uniforms(strata: np.ndarray, generator: np.random.Generator) -> np.nda
 def tiles(samples: Tensor, outcomes: int = 0) -> Iterator[Tensor]:
     """Consecutive runs of samples [N, K, C] in float64; short for many outcomes of a point."""
     _, k, c = samples.shape
-    for tile in samples.split(max(1, ELEMENTS // max(k * c, outcomes))):
+    values = tile_values(ELEMENTS, samples.device)
+    for tile in samples.split(max(1, values // max(k * c, outcomes))):
         yield tile.double()
 
 

@@ -28,5 +28,5 @@ def extract(
         for rows in torch.arange(len(inputs), device=inputs.device).split(batch):
             x = resize(inputs.gather(rows), image_size)  # [n, C, H, W]
             x = functional.pad(x, (0, 0) * 3 + (0, batch - len(rows)))  # [batch, C, H, W]
-            tiles.append(encoder(x)[: len(rows)].float().cpu())
-    return torch.cat(tiles).numpy()
+            tiles.append(encoder(x)[: len(rows)].float())
+    return torch.cat(tiles).cpu().numpy()

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from balent.errors import ConfigError
 
@@ -73,6 +70,10 @@ def probe(
     x [N, ...] of any number type (flattened), y [N] labels. scikit-learn's LogisticRegression with
     its L-BFGS solver, which draws nothing at random.
     """
+    from sklearn.exceptions import ConvergenceWarning  # a second's import that few need
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     x_train, x_test = (x.reshape(len(x), -1).astype(np.float32) for x in (x_train, x_test))
     scaler = StandardScaler().fit(x_train)
     model = LogisticRegression(C=settings.inverse_l2, max_iter=settings.max_iter)

@@ -1,8 +1,9 @@
 """SimCLR: an encoder learnt without labels (Chen et al. 2020; paper 000, section 5 and A.13).
 
-The training is cut into epochs. An epoch draws everything (order and augmentations) from its own
-generator, so a run that was interrupted continues at its last checkpoint and ends with the same
-bits as an uninterrupted one (on a CPU; a GPU's convolution gradients are not deterministic).
+An epoch draws everything (order and augmentations) from its own generator. A checkpoint holds its
+state, so a run that was interrupted continues at its last checkpoint, within an epoch too, and ends
+with the same bits as an uninterrupted one (on a CPU; a GPU's convolution gradients are not
+deterministic). Within an epoch the host never waits for the device.
 
 Images are shown to the encoder in [0, 1] and are not normalised, as by Chen et al.: whatever uses
 the encoder must not normalise them either.
@@ -11,35 +12,46 @@ the encoder must not normalise them either.
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
-from tqdm import tqdm
 
 from balent import files
 from balent.data.inputs import Inputs
 from balent.errors import ConfigError
-from balent.features.augment import build_augmentation
+from balent.features import checkpoint as checkpoints
+from balent.features.augment import build_augmentation, sent
 from balent.features.ntxent import nt_xent
+from balent.features.progress import Epoch
 from balent.features.settings import SimclrSettings
 from balent.models.encoders import Encoder, build_encoder
 from balent.streams import Streams
 
+Probe = Callable[[Encoder], float]
+"""The accuracy of a linear probe on an encoder's features, in [0, 1]."""
+
+Report = Callable[[Sequence[Epoch]], None]
+
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training leaves: the encoder (evaluation mode) and the mean loss of every epoch."""
+    """What a training leaves.
+
+    encoder   in evaluation mode
+    epochs    what every epoch gave
+    finished  False where the deadline came first
+    """
 
     encoder: Encoder
-    losses: list[float]
+    epochs: list[Epoch]
+    finished: bool
 
 
 def initial_encoder(
@@ -63,13 +75,19 @@ def train_simclr(
     *,
     checkpoint: Path | None = None,
     key: str = "",
-    progress: bool = False,
+    deadline: float = math.inf,
+    probe: Probe | None = None,
+    report: Report | None = None,
 ) -> Trained:
     """Train an encoder on all of ``inputs`` (images, not normalised), on their device.
 
-    With ``checkpoint`` the state is kept there, after an epoch if ``settings.checkpoint_seconds``
-    have passed, and a state found there is continued if it carries ``key``; another one is
-    reported and ignored. Progress (epoch, loss, images per second) goes to standard error.
+    checkpoint  where the state is kept, after a step if ``settings.checkpoint_seconds`` have
+                passed; a state found there is continued if it carries ``key``, another one is
+                reported and ignored
+    deadline    by time.monotonic(): the training is left, its state kept, after the step that
+                passes it
+    probe       asked after every ``settings.probe_every`` epochs and the last; draws nothing
+    report      called with all epochs after each
     Raises ConfigError for inputs that are not images or fewer than a batch.
     """
     if settings.batch_size > len(inputs):
@@ -77,23 +95,22 @@ def train_simclr(
             f"simclr: batch_size is {settings.batch_size}, but there are only {len(inputs)} "
             "training images; lower it"
         )
-    run = _Run(inputs, settings, streams)
-    done = run.restore(checkpoint, key) if checkpoint else 0
-    bar = tqdm(
-        total=settings.epochs, initial=done, desc="simclr", unit="epoch", disable=not progress
-    )
+    run = _Run(inputs, settings, streams, probe)
+    if checkpoint:
+        run.restore(checkpoints.load(checkpoint, key))
     saved = time.monotonic()
-    with bar:
-        for epoch in range(done + 1, settings.epochs + 1):
-            started = time.monotonic()
-            run.epoch(epoch)
-            rate = run.steps * settings.batch_size / (time.monotonic() - started)
-            bar.set_postfix_str(f"loss {run.losses[-1]:.3f}, {rate:.0f} images/s", refresh=False)
-            bar.update()
-            if checkpoint and time.monotonic() - saved >= settings.checkpoint_seconds:
-                run.save(checkpoint, key, epoch)
-                saved = time.monotonic()
-    return Trained(run.encoder.eval(), run.losses)
+    while run.done < run.total:
+        run.step()
+        if report and run.done % run.steps == 0:
+            report(run.epochs)
+        now = time.monotonic()
+        due = now - saved >= settings.checkpoint_seconds or now >= deadline
+        if checkpoint and due:
+            files.save_tensors(checkpoint, run.state(), key=key)
+            saved = time.monotonic()
+        if now >= deadline:
+            break
+    return Trained(run.encoder.eval(), run.epochs, run.done == run.total)
 
 
 def learning_rate(settings: SimclrSettings, step: int, steps_per_epoch: int) -> float:
@@ -115,10 +132,18 @@ def resize(x: Tensor, side: int | None) -> Tensor:
 
 
 class _Run:
-    """Encoder, projection head and optimiser of one training, with what an epoch needs."""
+    """Encoder, projection head and optimiser of one training, and where it stands.
 
-    def __init__(self, inputs: Inputs, settings: SimclrSettings, streams: Streams) -> None:
-        self.inputs, self.settings, self.streams = inputs, settings, streams
+    steps   of an epoch; the rest of the epoch's order is left out
+    total   steps of the training
+    done    of them
+    epochs  what the epochs gave that are done
+    """
+
+    def __init__(
+        self, inputs: Inputs, settings: SimclrSettings, streams: Streams, probe: Probe | None
+    ) -> None:
+        self.inputs, self.settings, self.streams, self.probe = inputs, settings, streams, probe
         self.device = inputs.device
         self.augment = build_augmentation(settings.augmentation)
         self.encoder = initial_encoder(settings, inputs.shape, streams)
@@ -128,76 +153,78 @@ class _Run:
         self.model = nn.Sequential(OrderedDict[str, nn.Module](encoder=self.encoder, head=head)).to(
             self.device
         )
+        self.forward = torch.compile(self.model, dynamic=False) if settings.compile else self.model
         self.optimiser = torch.optim.Adam(self.model.parameters(), fused=True)
-        self.steps = len(inputs) // settings.batch_size  # the rest of an epoch's order is left out
-        self.losses: list[float] = []
+        self.steps = len(inputs) // settings.batch_size
+        self.total, self.done = settings.epochs * self.steps, 0
+        self.epochs: list[Epoch] = []
 
-    def epoch(self, epoch: int) -> None:
-        """Train one epoch (counted from 1) and append its mean loss."""
+    def step(self) -> None:
+        """Take the next step, and with the last of an epoch complete its row of ``epochs``."""
         settings = self.settings
-        generator = self.streams.torch("simclr", epoch)
-        order = torch.randperm(len(self.inputs), generator=generator)
-        self.model.train()
-        total = torch.zeros((), dtype=torch.float64, device=self.device)
-        for step in range(self.steps):
-            rows = order[step * settings.batch_size :][: settings.batch_size]
-            loss = self.loss(rows.to(self.device), generator)
-            for group in self.optimiser.param_groups:
-                group["lr"] = learning_rate(settings, (epoch - 1) * self.steps + step, self.steps)
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.optimiser.step()
-            total += loss.detach()
-        self.losses.append(total.item() / self.steps)
+        position = self.done % self.steps
+        if position == 0:
+            self.begin_epoch()
+        rows = self.order[position * settings.batch_size :][: settings.batch_size]
+        loss = self.loss(rows)
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(settings, self.done, self.steps)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.sum += loss.detach()
+        self.done += 1
+        if self.done % self.steps == 0:
+            self.end_epoch()
 
-    def loss(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+    def begin_epoch(self) -> None:
+        """Draw the order; the augmentations follow from the same generator."""
+        epoch = 1 + self.done // self.steps
+        self.generator = self.streams.torch("simclr", epoch)
+        self.order = sent(torch.randperm(len(self.inputs), generator=self.generator), self.device)
+        self.sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.model.train()
+        self.started, self.first = time.monotonic(), self.done
+
+    def end_epoch(self) -> None:
+        loss = self.sum.item() / self.steps
+        images = (self.done - self.first) * self.settings.batch_size  # of this process
+        rate = images / (time.monotonic() - self.started)
+        epoch = len(self.epochs) + 1
+        every = self.settings.probe_every
+        due = every and (epoch % every == 0 or epoch == self.settings.epochs)
+        accuracy = self.probe(self.encoder) if self.probe and due else math.nan
+        self.epochs.append(Epoch(loss, rate, accuracy))
+
+    def loss(self, rows: Tensor) -> Tensor:
         """NT-Xent of two augmented views of the images in ``rows`` [B]."""
         x = resize(self.inputs.gather(rows), self.settings.image_size)  # [B, C, H, W] in [0, 1]
-        views = self.augment(torch.cat([x, x]), generator)  # [2B, C, H, W]
-        with torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"
-        ):
-            z = self.model(views)  # [2B, projection]
+        views = self.augment(torch.cat([x, x]), self.generator)  # [2B, C, H, W]
+        reduced = self.settings.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16) if reduced else nullcontext():
+            z = self.forward(views)  # [2B, projection]
         return nt_xent(z.float(), self.settings.temperature)
 
-    def save(self, path: Path, key: str, epoch: int) -> None:
-        """Write the whole state after ``epoch`` to ``path``, atomically."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for name, parameter in self.model.named_parameters():
-            for slot, tensor in self.optimiser.state[parameter].items():
-                tensors[f"{slot}.{name}"] = tensor
-        tensors["losses"] = torch.tensor(self.losses, dtype=torch.float64)
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        with files.atomic(path) as part:
-            save_file(tensors, part, metadata={"key": key, "epoch": str(epoch)})
+    def state(self) -> dict[str, Tensor]:
+        """All that the rest of the training depends on."""
+        return checkpoints.state_of(self.model, self.optimiser) | {
+            "done": torch.tensor(self.done),
+            "epochs": torch.tensor(self.epochs, dtype=torch.float64),
+            "sum": self.sum,
+            "generator": self.generator.get_state(),
+        }
 
-    def restore(self, path: Path, key: str) -> int:
-        """Continue the state at ``path``; return its epoch, or 0 if there is none to continue."""
-        if not path.exists():
-            return 0
-        try:
-            with safe_open(path, framework="pt") as archive:
-                header = archive.metadata() or {}
-        except (OSError, SafetensorError) as error:
-            _tell(f"{path}: cannot be read ({error}); starting afresh")
-            return 0
-        if header.get("key") != key:
-            _tell(f"{path}: belongs to other settings, data or code; starting afresh")
-            return 0
-        tensors = files.load_tensors(path)
-        self.model.load_state_dict(_below("model.", tensors))
-        step, mean, square = (
-            _below(f"{slot}.", tensors) for slot in ("step", "exp_avg", "exp_avg_sq")
-        )
-        for name, parameter in self.model.named_parameters():
-            # the fused optimiser needs moments in the parameter's own memory layout
-            self.optimiser.state[parameter] = {
-                "step": step[name].to(self.device),
-                "exp_avg": torch.empty_like(parameter).copy_(mean[name]),
-                "exp_avg_sq": torch.empty_like(parameter).copy_(square[name]),
-            }
-        self.losses = tensors["losses"].tolist()
-        return int(header["epoch"])
+    def restore(self, state: dict[str, Tensor] | None) -> None:
+        """Continue from what ``state`` returned; None leaves the training at its start."""
+        if state is None:
+            return
+        checkpoints.set_state(self.model, self.optimiser, state)
+        self.done = int(state["done"])
+        self.epochs = [Epoch(*row) for row in state["epochs"].tolist()]
+        if self.done % self.steps:
+            self.begin_epoch()
+            self.generator.set_state(state["generator"])
+            self.sum.copy_(state["sum"])
 
 
 def _projection(n_in: int, n_out: int, generator: torch.Generator) -> nn.Sequential:
@@ -209,12 +236,3 @@ def _projection(n_in: int, n_out: int, generator: torch.Generator) -> nn.Sequent
             layer.weight.uniform_(-bound, bound, generator=generator)
             layer.bias.uniform_(-bound, bound, generator=generator)
     return nn.Sequential(layers[0], nn.ReLU(), layers[1])
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names start with ``prefix``, without it."""
-    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-
-
-def _tell(message: str) -> None:
-    tqdm.write(f"simclr: {message}", file=sys.stderr)
