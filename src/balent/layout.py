@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from balent.config import Settings
+if TYPE_CHECKING:
+    from balent.config import Settings
 
 
 def raw(name: str) -> str:

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from balent.acquisition.base import Context, Predictions, register
 from balent.acquisition.greedy import first_of_largest
 from balent.acquisition.tile import tile_values
+from balent.bars import bar
 from balent.errors import MethodError
 
 TILE = 1 << 17
@@ -98,8 +98,8 @@ def batch_balance(
     left = np.arange(len(gains))
     indices: list[int] = []
     scores: list[float] = []
-    for step in tqdm(
-        range(size), "batch_balance", unit="point", delay=3, disable=None, leave=False
+    for step in bar(
+        range(size), desc="batch_balance", unit="point", delay=3, disable=None, leave=False
     ):
         if step > 0:
             uncut.label(indices[-1])

@@ -6,11 +6,11 @@ from functools import partial
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from balent.acquisition.base import Context, Predictions, register
 from balent.acquisition.greedy import contenders, first_of_largest
 from balent.acquisition.joint import Configurations, Joint, rounding
+from balent.bars import bar
 
 
 @register(
@@ -59,7 +59,7 @@ def batchbald(
         return torch.cat([rows.information(samples[p], dtype) for p in blocks]).cpu().numpy()
 
     bounds, left, scores = np.full(n, np.inf), np.arange(n), []
-    for _ in tqdm(range(size), desc="batchbald", unit="point", delay=3, disable=None, leave=False):
+    for _ in bar(range(size), desc="batchbald", unit="point", delay=3, disable=None, leave=False):
         rows, merged = joint.configurations, joint.configurations.merged()
         few = contenders(
             bounds,

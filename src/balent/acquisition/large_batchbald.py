@@ -10,11 +10,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from balent.acquisition.base import Context, Predictions, register
 from balent.acquisition.greedy import first_of_largest
 from balent.acquisition.joint import entropies, rounding, tiles
+from balent.bars import bar
 
 Pick = Callable[[np.ndarray, np.ndarray, float], int]
 """From gains [N], the points left and the gains' error by rounding, to the point to take."""
@@ -107,7 +107,7 @@ def _grow(
     once = 3 * rounding(k + c * c, c * c, torch.float64)
     left, scores = np.arange(len(gains)), []
     batch: list[int] = []
-    for step in tqdm(range(size), desc=name, unit="point", delay=3, disable=None, leave=False):
+    for step in bar(range(size), desc=name, unit="point", delay=3, disable=None, leave=False):
         if batch:
             overlap = pair_information(samples, marginal, batch[-1])
             gains = gains - pair_factor * overlap.cpu().numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +20,64 @@ from balent.layout import chain_results, chain_work
 from balent.loop import imported
 from balent.loop.chain import Chain
 
+BEGUN = (imported.RUN, imported.JOURNAL, "run.log")
+"""What a plan's chain leaves in its folder, finished or not."""
+
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser of ``balent``."""
     found = commands.add_parser("import", help="take over chains that balent run made elsewhere")
-    found.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="of balent run --out")
+    found.add_argument(
+        "folders",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="of balent run, of one chain or many",
+    )
     found.add_argument("--config", type=Path, default=CONFIG)
     found.set_defaults(run=import_chains)
 
 
 def import_chains(args: argparse.Namespace) -> None:
-    """Check each folder against configuration, code and data, and copy it to the chain's work.
+    """Check each chain against configuration, code and data, and copy it to the chain's work.
 
-    The chain's job then takes it over instead of computing it. Folders before one that is refused
-    stay imported.
+    The chain's job then takes it over instead of computing it. Chains before one that is refused
+    stay imported; of a plan's, finished ones are imported.
     """
     config, _ = read_config(args.config)
     schema = read_yaml(schema_file(args.config))
     resolved: dict[str, Settings] = {}
+    results: dict[str, set[str]] = {}
     os.environ[DEVICE] = "cpu"
-    for folder in args.folders:
+    for folder in chain_folders(args.folders):
         run = imported.read_run(folder)
         scale = run["chain"]["scale"]
         if scale not in resolved:
             resolved[scale] = resolve(config | {"scale": scale}, schema, every_budget=False)
-        result = _import(folder, run, resolved[scale])
-        overlay = "" if args.config == CONFIG else f" --configfile {args.config}"
-        command = f"snakemake --cores all {result} --config scale={scale}{overlay}"
-        print(f"{folder}: checked; next: {command}", flush=True)
+        results.setdefault(scale, set()).add(str(_import(folder, run, resolved[scale])))
+        print(f"{folder}: checked", flush=True)
+    overlay = "" if args.config == CONFIG else f" --configfile {args.config}"
+    for scale, made in results.items():
+        print(
+            f"next: snakemake --cores all {' '.join(sorted(made))} --config scale={scale}{overlay}"
+        )
+
+
+def chain_folders(given: Iterable[Path]) -> Iterator[Path]:
+    """Each folder of a chain itself; of a plan's folder those of finished chains.
+
+    Others are named on standard output.
+    """
+    for folder in given:
+        below = sorted({path.parent for name in BEGUN for path in folder.glob(f"**/seed*/{name}")})
+        if (folder / imported.RUN).exists() or not below:
+            yield folder
+            continue
+        for path in below:
+            if (path / imported.RUN).exists():
+                yield path
+            else:
+                print(f"{path}: is not finished; left out", flush=True)
 
 
 def _import(folder: Path, run: dict[str, Any], settings: Settings) -> Path:

@@ -8,6 +8,7 @@ write byte-identical histories.
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import time
 from collections.abc import Mapping
@@ -113,11 +114,13 @@ def block(
     journal: str,
     previous: tuple[str, str] | None,
     out: tuple[str, str] | tuple[str, str, str],
+    deadline: float = math.inf,
 ) -> None:
     """Run the chain up to round ``last`` (not included), or take over one that ran elsewhere.
 
     previous  (records, weights) of the block before, or None
     out       (records, weights) of this block; or, of the last block, (history, picks, run)
+    deadline  as for run_rounds; nothing but the journal is written of a chain out of time
     """
     elsewhere = imported.beside(journal)
     if len(out) == 3 and elsewhere.is_dir():
@@ -128,7 +131,7 @@ def block(
         return
     records = load_records(previous[0]) if previous else []
     state = load_tensors(previous[1]) if previous else None
-    records, state = run_rounds(job.problem, last, job.journal(journal), records, state)
+    records, state = run_rounds(job.problem, last, job.journal(journal), records, state, deadline)
     if len(out) == 3:
         write_history(records, out[0], out[1])
         write_run(job, records, out[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -9,8 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 from torch import Tensor
-from tqdm import tqdm
 
+from balent.bars import bar
 from balent.loop import rounds
 from balent.loop.history import Picks, Record, labelled_set
 from balent.loop.journal import Journal, State
@@ -21,38 +22,47 @@ T = TypeVar("T")
 NO_PICKS = Picks(np.empty(0, dtype=np.int64), np.empty(0))
 
 
+class OutOfTime(Exception):
+    """A chain stopped between two rounds; the journal has those that are finished."""
+
+
 def run_rounds(
     problem: Problem,
     last: int,
     journal: Journal,
     records: list[Record] | None = None,
     state: State | None = None,
+    deadline: float = math.inf,
 ) -> tuple[list[Record], State]:
     """Run a chain up to round ``last`` (not included), taking finished rounds from the journal.
 
-    records, state  the rounds of earlier blocks and the weights after them.
-    Returns all rounds so far and the last weights.
+    records, state  the rounds of earlier blocks and the weights after them
+    deadline        as of time.monotonic; no round starts after it
+
+    Returns all rounds so far and the last weights. Raises OutOfTime.
     """
     records = list(records or [])
     found, found_state = journal.resume(problem.initial, records, last)
     records += found
     state = found_state if found and found_state is not None else state
-    bar = tqdm(
+    shown = bar(
         initial=len(records),
         total=last,
         desc=problem.chain.name,
         unit="round",
         mininterval=0.5 if sys.stderr.isatty() else 30.0,  # a log file gets few lines
     )
-    with bar:
+    with shown:
         for round in range(len(records), last):
+            if time.monotonic() > deadline:
+                raise OutOfTime
             labelled = labelled_set(problem.initial, records)
             record, posterior = run_round(problem, round, labelled, state)
             state = posterior.state_dict()
             journal.append(labelled, record, posterior.state_dict)
             records.append(record)
-            bar.set_postfix(accuracy=f"{record.metrics.accuracy:.3f}", refresh=False)
-            bar.update()
+            shown.set_postfix(accuracy=f"{record.metrics.accuracy:.3f}", refresh=False)
+            shown.update()
     return records, state or {}
 
 
