@@ -79,6 +79,7 @@ def run(main: Callable[[], None], ahead: bool = True) -> None:
 
     ahead  whether the script uses what the server has imported; if not, it works here
     """
+    sys.stdout.flush()  # before the fork, which writes to the same place
     status = _handed_over() if ahead else None
     if status is not None:
         raise SystemExit(status)
@@ -170,7 +171,8 @@ def _work(connection: socket.socket, started: str) -> None:
 
 def _end_with(connection: socket.socket) -> None:
     """End this process when the script that asked for it has gone: it sends nothing more."""
-    connection.recv(1)
+    with suppress(ConnectionResetError):  # gone before it read that the script was taken
+        connection.recv(1)
     os._exit(1)
 
 
