@@ -47,6 +47,7 @@ def start(torch_threads: int) -> str:
         )
     names = [str(torch.cuda.get_device_properties(i).uuid) for i in allowed]
     shares = int(os.environ.get(environment.JOBS_PER_GPU, "1"))
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32; bfloat16 is what is asked for
     torch.use_deterministic_algorithms(os.environ.get(environment.DETERMINISTIC) == "1")
     lease = devices.acquire(names, shares, waiting=lambda: _say_waiting(len(names), shares))
     _held.append(lease)
