@@ -91,6 +91,9 @@ def two_gpus(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(devices, "lock_folder", lambda: tmp_path)
     monkeypatch.setattr(runtime, "_held", [])
+    monkeypatch.setattr(torch.cuda, "set_device", lambda index: None)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
 
 
 def start(monkeypatch, device, jobs_per_gpu="1"):
@@ -129,3 +132,20 @@ def test_a_gpu_uses_deterministic_kernels_where_they_are_asked_for(
     start(monkeypatch, "cpu")
     start(monkeypatch, "cuda")
     assert asked == [expected]
+
+
+def test_a_gpu_computes_float32_as_float32_and_fills_nothing(two_gpus, monkeypatch):
+    start(monkeypatch, "cpu")
+    assert torch.backends.cudnn.allow_tf32
+    start(monkeypatch, "cuda")
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.utils.deterministic.fill_uninitialized_memory
+
+
+def test_the_device_of_a_job_is_the_current_one(two_gpus, monkeypatch):
+    """Streams and graphs are of the current device."""
+    current = []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    for _ in range(2):
+        start(monkeypatch, "auto")
+    assert current == [0, 1]

@@ -35,7 +35,7 @@ def bfloat16(bench: Bench) -> Iterator[Figure]:
     least = bench.ceilings.seconds(*steps.work.predict(steps.pool), "bfloat16")
     name = f"{SCENARIOS[0]}, bfloat16: mc_sample and acquire, {METHOD}"
     yield Figure(name, steps.choose(METHOD), "s", TARGET, least)
-    labelled = sizes(steps.label_counts)[1]
+    labelled = sizes(steps.label_counts, steps.batch_size)[1]
     least = bench.ceilings.seconds(*steps.work.train(labelled), "bfloat16")
     name = f"{SCENARIOS[0]}, bfloat16: train, {labelled} labels"
     yield Figure(name, steps.train(labelled), "s", None, least)
@@ -44,7 +44,7 @@ def bfloat16(bench: Bench) -> Iterator[Figure]:
 def training(bench: Bench) -> Iterator[Figure]:
     """At the numbers of labels that the projection uses."""
     steps = bench.steps(SCENARIOS[0])
-    for labelled in sizes(steps.label_counts):
+    for labelled in sizes(steps.label_counts, steps.batch_size):
         least = bench.ceilings.seconds(*steps.work.train(labelled), "float32")
         name = f"{SCENARIOS[0]}: train, {labelled} labels"
         yield Figure(name, steps.train(labelled), "s", None, least)

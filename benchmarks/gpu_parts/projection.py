@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,6 +14,9 @@ from gpu_parts.roofline import Ceilings
 from gpu_parts.steps import Steps
 
 COLUMNS = {"full_dropout": "MNIST", "fixed_features": "CIFAR-100", "redundant_features": "3×CIFAR"}
+FEW = 4
+"""Batches of an epoch up to which their number is seen in the time of a training."""
+
 MNIST_TARGET, FEATURES_TARGET = 600.0, 1800.0
 """Seconds, at paper scale: of MNIST; of CIFAR-100 and 3×CIFAR-100 together, given features."""
 
@@ -56,7 +61,7 @@ def column(steps: Steps, methods: Sequence[str], seeds: int) -> float:
     pool is taken as whole in every round.
     """
     counts = steps.label_counts
-    measured = sizes(counts)
+    measured = sizes(counts, steps.batch_size)
     train = np.interp(counts, measured, [steps.train(n) for n in measured]).tolist()
     choose = [steps.choose(method) for method in methods]
     return seeds * _chains(train, choose, steps.evaluate())
@@ -83,7 +88,13 @@ def _chains(train: Sequence[float], choose: Sequence[float], evaluate: float) ->
     return len(choose) * common + (len(train) - 1) * sum(choose)
 
 
-def sizes(label_counts: Sequence[int]) -> list[int]:
-    """The first, the last and two between them."""
+def sizes(label_counts: Sequence[int], batch_size: int) -> list[int]:
+    """The first, the last and two between them; and where an epoch has few batches, both sides of
+    every step of their number."""
     last = len(label_counts) - 1
-    return sorted({label_counts[last * third // 3] for third in range(4)})
+    found = {label_counts[last * third // 3] for third in range(4)}
+    batches = [math.ceil(count / batch_size) for count in label_counts]
+    if batches[-1] <= FEW:
+        steps = zip(pairwise(label_counts), pairwise(batches), strict=True)
+        found.update(count for pair, (now, after) in steps if after > now for count in pair)
+    return sorted(found)

@@ -1,9 +1,11 @@
 """What the device could attain: operations and bytes over the rates that it reached.
 
 The time that a step needs at least is the larger of its operations over the rate of matrix
-products and its bytes over that of a copy. Operations are those that balent.posterior.forecast
-counts (masks folded; two for a multiply-add). Bytes are those that have to move: weights, points as
-stored, and moments. Special functions, activations and the draws of masks are left out.
+products and its bytes over that of a copy. Operations are those that a GPU executes, two for a
+multiply-add: masks folded, as balent.posterior.forecast counts them, but that all of a head's
+samples are one product, and that a network's first layer has no gradient of its inputs. Bytes are
+those that have to move: weights, points as stored, and moments. Special functions, activations and
+the draws of masks are left out.
 """
 
 from __future__ import annotations
@@ -53,19 +55,30 @@ class Work:
 
     def train(self, labelled: int) -> tuple[float, float]:
         """A training on so many points."""
-        training, points = self.settings["training"], self.points
-        parts = counts.network(self.settings["model"], points.shape, points.n_classes)
+        training = self.settings["training"]
         a_pass = math.ceil(labelled / training["batch_size"])
         steps = training.get("steps") or training["epochs"] * a_pass
-        moved = ACCESSES * 4 * sum(part.parameters for part in parts)
-        return 2 * self._cost.train(labelled), steps * moved
+        moved = ACCESSES * 4 * sum(part.parameters for part in self._parts)
+        before, after = (part.multiply_adds for part in self._parts)
+        passes = steps / a_pass
+        return 2 * passes * labelled * (2 * before + 3 * after), steps * moved
 
     def predict(self, points: int) -> tuple[float, float]:
         """Moments of so many points."""
         sampling = self.settings["sampling"]
-        multiply_adds = self._cost.predict(points, sampling["samples"], sampling["mask_scope"])
+        if self.settings["model"]["family"] == "head":
+            before, after = (part.multiply_adds for part in self._parts)
+            multiply_adds = float(points * (before + sampling["samples"] * after))
+        else:
+            multiply_adds = self._cost.predict(points, sampling["samples"], sampling["mask_scope"])
         stored = self.points.values * self.points.width
         return 2 * multiply_adds, points * (stored + 8 * (4 * self.points.n_classes + 1))
+
+    @property
+    def _parts(self) -> tuple[counts.Counts, counts.Counts]:
+        """Before and after the first dropout."""
+        points = self.points
+        return counts.network(self.settings["model"], points.shape, points.n_classes)
 
     @property
     def _cost(self) -> Cost:

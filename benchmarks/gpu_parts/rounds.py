@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
-import torch
-
+from balent import environment, runtime
 from balent.models import static_steps
 from gpu_parts.bench import Bench
 from gpu_parts.device import Child
@@ -64,8 +63,8 @@ def deterministic(bench: Bench) -> Iterator[Figure]:
 
 def _deterministic(plan: Plan, device: str, folder: Path) -> dict[str, float]:
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # torch's notes on reproducibility ask for it
-    torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(plan.chain(SCENARIO, METHOD).torch_threads)
+    os.environ[environment.DETERMINISTIC] = "1"
+    runtime.prepare(plan.chain(SCENARIO, METHOD).torch_threads)
     steps = Steps(plan, SCENARIO, device, folder)
     return {"train": _train(steps), "mc_sample": steps.mc_sample(METHOD), "round": _whole(steps)}
 

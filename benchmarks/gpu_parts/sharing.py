@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-import torch
-
+from balent import runtime
 from balent.loop.run import run_round
 from gpu_parts.bench import Bench
 from gpu_parts.device import CONTEXT, Child, wait
@@ -56,7 +55,7 @@ def _work(
     folder: Path,
 ) -> list[float]:
     """Rounds a second of one process while so many are at work; 0 where it is not one of them."""
-    torch.set_num_threads(plan.chain(SCENARIO, METHOD).torch_threads)
+    runtime.prepare(plan.chain(SCENARIO, METHOD).torch_threads)
     steps = Steps(plan, SCENARIO, device, folder)
     problem, labelled = steps.problem(METHOD), steps.labelled(steps.label_counts[-1])
     last = len(problem.chain.sizes) - 2

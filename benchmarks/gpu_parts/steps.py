@@ -50,6 +50,11 @@ class Steps:
         self._found: dict[tuple, Any] = {}
 
     @property
+    def batch_size(self) -> int:
+        """Of a training step."""
+        return self.chain(METHOD).settings["training"]["batch_size"]
+
+    @property
     def label_counts(self) -> list[int]:
         return self.chain(METHOD).label_counts
 

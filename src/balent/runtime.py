@@ -18,7 +18,7 @@ import balent
 from balent import devices, environment
 from balent.errors import ConfigError
 
-PACKAGES = ("torch", "numpy", "safetensors", "gpytorch", "linear_operator")
+PACKAGES = ("torch", "numpy", "safetensors", "gpytorch", "linear_operator", "triton")
 CPU_INFO, STATUS = Path("/proc/cpuinfo"), Path("/proc/self/status")  # Linux
 
 
@@ -27,31 +27,53 @@ _held: list[devices.Lease] = []
 
 
 def start(torch_threads: int) -> str:
-    """Set the threads of this process and choose its device (environment.DEVICE, default ``auto``).
+    """Prepare this process and choose its device (environment.DEVICE, default ``auto``).
 
     Returns the device's name. On a GPU the process holds a share of it (balent.devices), and waits
     while other processes hold all of them; environment.JOBS_PER_GPU says how many share a GPU.
     Raises ConfigError when a GPU is asked for that is not there: nothing falls back silently.
     """
+    prepare(torch_threads)
+    allowed = gpus()
+    if not allowed:
+        return "cpu"
+    names = [str(torch.cuda.get_device_properties(i).uuid) for i in allowed]
+    shares = int(os.environ.get(environment.JOBS_PER_GPU, "1"))
+    lease = devices.acquire(names, shares, waiting=lambda: _say_waiting(len(names), shares))
+    _held.append(lease)
+    torch.cuda.set_device(allowed[lease.index])
+    return f"cuda:{allowed[lease.index]}"
+
+
+def prepare(torch_threads: int) -> None:
+    """Set how this process computes: its threads; for a GPU float32 as float32, and only kernels
+    that give the same bits again where environment.DETERMINISTIC asks for them."""
     torch.set_num_threads(torch_threads)
+    if not gpus():
+        return
+    torch.backends.cudnn.allow_tf32 = False
+    torch.use_deterministic_algorithms(os.environ.get(environment.DETERMINISTIC) == "1")
+    # Else every new tensor is filled first; nothing here reads one that was not written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def gpus() -> list[int]:
+    """The GPUs that environment.DEVICE allows; none where it says ``cpu``, or ``auto`` without one.
+
+    Raises ConfigError for a GPU that is not there.
+    """
     device = os.environ.get(environment.DEVICE, "auto")
     if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
-        return "cpu"
+        return []
     count = torch.cuda.device_count()
     _, chosen, number = device.partition(":")
-    allowed = [int(number)] if chosen else range(count)
+    allowed = [int(number)] if chosen else list(range(count))
     if count == 0 or allowed[0] >= count:
         raise ConfigError(
             f"device: {device!r} is not there (this machine has {count} CUDA devices); "
             "use device=cpu or device=auto"
         )
-    names = [str(torch.cuda.get_device_properties(i).uuid) for i in allowed]
-    shares = int(os.environ.get(environment.JOBS_PER_GPU, "1"))
-    torch.backends.cudnn.allow_tf32 = False  # float32 means float32; bfloat16 is what is asked for
-    torch.use_deterministic_algorithms(os.environ.get(environment.DETERMINISTIC) == "1")
-    lease = devices.acquire(names, shares, waiting=lambda: _say_waiting(len(names), shares))
-    _held.append(lease)
-    return f"cuda:{allowed[lease.index]}"
+    return allowed
 
 
 def _say_waiting(count: int, shares: int) -> None:

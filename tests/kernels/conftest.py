@@ -19,5 +19,6 @@ def device(monkeypatch) -> torch.device:
             monkeypatch.setattr(module, "fused", lambda device: True)
         return torch.device("cpu")
     if torch.cuda.is_available():
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # as runtime.prepare
         return torch.device("cuda")
     pytest.skip(REASON)

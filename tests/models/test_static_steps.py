@@ -8,6 +8,7 @@ import torch
 
 from balent.models import static_steps, training
 from balent.models.build import build_model
+from balent.models.steps import Training
 from balent.streams import Streams
 
 from .test_training import BACKBONE, CNN, HEAD, MLP, SETTINGS, Images, state, trained
@@ -21,10 +22,10 @@ def captured(monkeypatch):
     made, loaded = [], []
     monkeypatch.setattr(static_steps, "_kept", {})
 
-    def find(model, inputs, y, index, settings, penalty):
-        if not static_steps.suits(model, inputs, index, settings, penalty):
+    def find(training):
+        if not static_steps.suits(training):
             return None
-        steps = static_steps.prepare(model, inputs, y, index, settings)
+        steps = static_steps.prepare(training)
         loaded.append(steps)
         if steps not in made:
             made.append(steps)
@@ -122,6 +123,6 @@ def test_what_does_not_suit_is_trained_step_by_step(captured):
 def test_a_cpu_trains_step_by_step():
     images = Images()
     model = build_model(HEAD, images.shape, 3, Streams(0).torch("weights"))
-    given = (model, images, images.y, torch.arange(60), SETTINGS, None)
-    assert static_steps.suits(*given[:2], *given[3:])
-    assert static_steps.find(*given) is None
+    given = Training(model, images, images.y, torch.arange(60), SETTINGS)
+    assert static_steps.suits(given)
+    assert static_steps.find(given) is None

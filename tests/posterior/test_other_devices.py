@@ -2,7 +2,7 @@
 
 Its tensors have shapes and no values, so whatever waits for a value raises. A watch over every
 operation refuses tensors of two devices, which a GPU would refuse, too. So a round's two long steps
-neither leave a device nor wait for it.
+neither leave a device nor wait for it. Autocast refuses this device: float32 alone is seen here.
 """
 
 import numpy as np
@@ -108,8 +108,8 @@ def test_steps_of_variational_dropout(family):
 def test_captured_steps(family, monkeypatch):
     replayed = []
 
-    def find(model, inputs, y, index, settings, penalty):
-        steps = static_steps.prepare(model, inputs, y, index, settings)
+    def find(given):
+        steps = static_steps.prepare(given)
         once = steps.replay
         steps.replay = lambda: (replayed.append(1), once())
         return steps

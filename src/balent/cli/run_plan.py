@@ -69,13 +69,22 @@ def minutes(args: argparse.Namespace) -> float:
 
 
 def check_device() -> None:
-    """Refuse, by ConfigError, a device that is not there; a process of its own asks for it."""
-    from balent.runtime import start  # torch
-
-    asked = workers.Work("device", lambda: bool(start(torch_threads=1)), Path(os.devnull))
+    """Refuse, by ConfigError, a device that is not there, or that chains can not use; a process of
+    its own asks for it."""
+    asked = workers.Work("device", _usable, Path(os.devnull))
     [ended] = [ended for ended in workers.run([asked], 1, math.inf) if ended]
     if ended.error:
         raise ConfigError(ended.error)
+
+
+def _usable() -> bool:
+    import torch
+
+    from balent import kernels, runtime
+
+    for number in runtime.gpus():
+        kernels.check(torch.device("cuda", number))
+    return True
 
 
 def work(planned: plan.Planned, out: Path, data: Path, deadline: float) -> workers.Work:

@@ -77,7 +77,7 @@ def train_encoder(
         chosen.what_determines_the_result(),
         files.sha256_arrays(dataset.x_train),
         sources.digest(sources.closure(simclr.__file__)),
-        [seed, device, threads, torch.__version__],
+        [seed, torch.device(device).type, threads, torch.__version__],
     )
     with _threads(threads):
         trained = simclr.train_simclr(

@@ -2,8 +2,8 @@
 
 An epoch draws everything (order and augmentations) from its own generator. A checkpoint holds its
 state, so a run that was interrupted continues at its last checkpoint, within an epoch too, and ends
-with the same bits as an uninterrupted one (on a CPU; a GPU's convolution gradients are not
-deterministic). Within an epoch the host never waits for the device.
+with the same bits as an uninterrupted one: on a CPU, and on a GPU where ``deterministic`` asks for
+it. Within an epoch the host never waits for the device.
 
 Images are shown to the encoder in [0, 1] and are not normalised, as by Chen et al.: whatever uses
 the encoder must not normalise them either.

@@ -180,9 +180,11 @@ def _second_block(
         b = tl.dot(mask, x, b, input_precision="ieee")
         c = tl.dot(mask, y, c, input_precision="ieee")
         d = tl.dot(mask, z, d, input_precision="ieee")
-    largest = tl.maximum(tl.maximum(a, b), tl.maximum(c, d))
+    left_pair = tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
+    right_pair = tl.maximum(c, d, propagate_nan=tl.PropagateNan.ALL)
+    largest = tl.maximum(left_pair, right_pair, propagate_nan=tl.PropagateNan.ALL)
     ours = (row < s) & (column < width)
     bias = tl.load(bias_ptr + column % c2)
     second = tl.load(second_ptr + row * c2 + column % c2, mask=ours, other=0.0)
-    out = tl.maximum(largest + bias, 0.0) * second
+    out = tl.maximum(largest + bias, 0.0, propagate_nan=tl.PropagateNan.ALL) * second
     tl.store(y_ptr + (row.to(tl.int64) * points + point) * width + column, out, mask=ours)

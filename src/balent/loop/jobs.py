@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from balent import runtime, sources
+from balent import kernels, runtime, sources
 from balent.acquisition import catalog
 from balent.files import (
     load_metadata,
@@ -68,6 +69,7 @@ class Job:
         """
         parsed = Chain.from_json(chain)
         place = runtime.start(parsed.torch_threads)
+        kernels.check(torch.device(place))
         budget = runtime.memory_budget()
         problem = load_problem(parsed, data, encoder, device=place, memory_budget=budget)
         files = code_files(parsed.function)
@@ -84,7 +86,9 @@ class Job:
     def base_of(self, versions: Mapping[str, str], place: str) -> str:
         """The base with other versions of packages on another kind of device."""
         chain = self.problem.chain.without_budget()
-        used = [versions.get(name, "") for name in ("torch", *packages(chain.settings))]
+        compiler = ("triton",) if place == "cuda" else ()
+        names = ("torch", *packages(chain.settings), *compiler)
+        used = [versions.get(name, "") for name in names]
         parts = [chain.to_json(), self.code, *self.inputs.values(), *used, place]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

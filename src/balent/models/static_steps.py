@@ -13,20 +13,18 @@ Without a GPU the same steps run one kernel at a time (tests).
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from balent.data.points import Points
 from balent.models.network import NoisyNetwork
-from balent.models.steps import Adam, fits, products_in
+from balent.models.steps import Adam, Training, products_in
 from balent.streams import Streams
 
 STEPS = 64
-"""Batches that the buffers hold."""
+"""Batches that the buffers hold: 71 MB of masks for 128 rows and 2,048 units."""
 
 ROWS = 8
 """Widths are multiples of it, as matrix units like it."""
@@ -38,85 +36,61 @@ _kept: dict[tuple, StaticSteps] = {}
 """The last captured steps, by what they were captured for."""
 
 
-def find(
-    model: NoisyNetwork,
-    inputs: Points,
-    y: Tensor,
-    index: Tensor,
-    settings: Mapping[str, Any],
-    penalty: Callable[[], Tensor] | None,
-) -> StaticSteps | None:
-    """Captured steps for a training on a GPU (arguments of balent.models.training.train), ready to
-    run; None on a CPU, and where ``suits`` says no."""
-    if not y.is_cuda or not suits(model, inputs, index, settings, penalty):
-        return None
-    return prepare(model, inputs, y, index, settings)
+def find(training: Training) -> StaticSteps | None:
+    """Captured steps for a training on a GPU, ready to run; None on a CPU, and where ``suits`` says
+    no."""
+    return prepare(training) if training.y.is_cuda and suits(training) else None
 
 
-def suits(
-    model: NoisyNetwork,
-    inputs: Points,
-    index: Tensor,
-    settings: Mapping[str, Any],
-    penalty: Callable[[], Tensor] | None,
-) -> bool:
+def suits(training: Training) -> bool:
     """Whether the steps of a training can be captured.
 
     Not with a penalty or an augmentation, not for a network with batch normalisation (rows of
     weight 0 would count in its statistics), nor where labelled points are too large to be held.
     """
-    changing = penalty is not None or settings.get("augmentation") is not None
-    return not changing and not any(True for _ in model.buffers()) and fits(inputs, index)
+    changing = training.penalty is not None or training.augmentation is not None
+    return not changing and next(training.model.buffers(), None) is None and training.held
 
 
-def prepare(
-    model: NoisyNetwork, inputs: Points, y: Tensor, index: Tensor, settings: Mapping[str, Any]
-) -> StaticSteps:
+def prepare(training: Training) -> StaticSteps:
     """The steps of a training, on the device of its points: those that are kept if they suit."""
-    points = inputs.gather(index)
+    points = training.inputs.gather(training.index)
     capacity = 1 << max(9, (len(points) - 1).bit_length())
-    width = -(-(settings["batch_size"] + 1) // ROWS) * ROWS  # a last row may join a batch
-    used = (settings["learning_rate"], settings.get("precision", "float32"))
-    key = (_kind(model), points.shape[1:], points.device, capacity, width, used)
+    width = -(-(training.settings["batch_size"] + 1) // ROWS) * ROWS  # a last row may join a batch
+    used = (training.settings["learning_rate"], training.precision)
+    key = (_kind(training.model), points.shape[1:], points.device, capacity, width, used)
     if key not in _kept:
         _kept.clear()  # before others take memory
-        _kept[key] = StaticSteps(model, points[0], capacity, width, settings)
-    _kept[key].load(model, points, y)
+        _kept[key] = StaticSteps(training, points[0], capacity, width)
+    _kept[key].load(training.model, points, training.y)
     return _kept[key]
 
 
 class StaticSteps:
     """Steps that compute in fixed memory; see the head of this file.
 
-    model          whose kind of network is trained; its weights are not used
-    point          one point, for shape and device
-    capacity       labelled points at most
-    width          rows of a batch at most
+    training  the first one: of others only weights, points and labels differ
+    point     one point, for shape and device
+    capacity  labelled points at most
+    width     rows of a batch at most
     """
 
-    def __init__(
-        self,
-        model: NoisyNetwork,
-        point: Tensor,
-        capacity: int,
-        width: int,
-        settings: Mapping[str, Any],
-    ) -> None:
+    def __init__(self, training: Training, point: Tensor, capacity: int, width: int) -> None:
         device = point.device
         self.trained: NoisyNetwork | None = None
-        self.model = copy.deepcopy(model).train()
-        self.optimiser = Adam(self.model, settings["learning_rate"])
-        self.precision = settings.get("precision", "float32")
+        self.model = copy.deepcopy(training.model).train()
+        self.optimiser = Adam(self.model, training.settings["learning_rate"])
+        self.precision = training.precision
         self.points = point.new_zeros(capacity, *point.shape)
         self.labels = torch.zeros(capacity, dtype=torch.int64, device=device)
         self.step = torch.zeros(1, dtype=torch.int64, device=device)
         self.rows = torch.zeros(STEPS, width, dtype=torch.int64, device=device)
         self.weights = torch.zeros(STEPS, width, device=device)
-        some = model.draw_masks(1, Streams(0).torch("dropout", device=device))
+        some = self.model.draw_masks(1, Streams(0).torch("dropout", device=device))
         units = [mask.shape[1] for mask in some]
         self.masks = [torch.zeros(STEPS, width, u, device=device) for u in units]
         self.width = width
-        self.replay = _capture(self._step) if point.is_cuda else self._step
+        self.replay = _capture(self._step, device) if point.is_cuda else self._step
 
     def load(self, model: NoisyNetwork, points: Tensor, y: Tensor) -> None:
         """Start a training of ``model`` on labelled points [n, ...] with labels int64 [n]."""
@@ -172,24 +146,29 @@ class StaticSteps:
 
 
 def _kind(model: nn.Module) -> tuple:
-    """Equal for networks that compute the same function of their weights: of one class, with equal
-    shapes and plain attributes."""
+    """Equal for networks that compute the same function of their weights: with modules of the same
+    classes, and equal shapes and plain attributes."""
     shapes = tuple((name, tuple(value.shape)) for name, value in model.state_dict().items())
-    plain = (int, float, str, tuple)
-    own = {name: v for name, v in vars(model).items() if isinstance(v, plain)}
-    own.pop("training")
-    return (type(model), shapes, tuple(sorted(own.items())))
+    modules = tuple((name, type(part), _plain(part)) for name, part in model.named_modules())
+    return (modules, shapes)
 
 
-def _capture(step: Callable[[], None]) -> Callable[[], None]:
-    """A function that does what ``step`` does, by one launch of a CUDA graph."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(WARM_UP):
+def _plain(module: nn.Module) -> tuple:
+    """What a module knows of itself beside tensors and modules; not whether it is in training."""
+    own = {k: v for k, v in vars(module).items() if isinstance(v, int | float | str | tuple)}
+    return tuple(sorted((name, value) for name, value in own.items() if name != "training"))
+
+
+def _capture(step: Callable[[], None], device: torch.device) -> Callable[[], None]:
+    """A function that does what ``step`` does on a device, by one launch of a CUDA graph."""
+    with torch.cuda.device(device):  # streams and graphs are of the current device
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UP):
+                step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=side):
             step()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
     return graph.replay

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -16,7 +17,38 @@ from balent.models.network import NoisyNetwork
 from balent.streams import Streams
 
 HELD_BYTES = 256 << 20
-"""Labelled points of up to this size are converted once; of more, those of each batch."""
+"""Labelled points of up to this size are converted once; of more, those of each batch. Captured
+steps have room for up to twice as much beside them."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained on what: the arguments of balent.models.training.train.
+
+    y, index  on the device of the model
+    """
+
+    model: NoisyNetwork
+    inputs: Points
+    y: Tensor
+    index: Tensor
+    settings: Mapping[str, Any]
+    penalty: Callable[[], Tensor] | None = None
+
+    @property
+    def precision(self) -> str:
+        """Of products and convolutions."""
+        return self.settings.get("precision", "float32")
+
+    @property
+    def augmentation(self) -> dict[str, Any] | None:
+        return self.settings.get("augmentation")
+
+    @property
+    def held(self) -> bool:
+        """Whether the labelled points are held converted while the training runs."""
+        one = self.inputs.gather(self.index[:1])
+        return len(self.index) * one.nbytes <= HELD_BYTES
 
 
 class Steps(Protocol):
@@ -34,34 +66,22 @@ class Steps(Protocol):
 
 
 class EagerSteps:
-    """Steps of any network, kernel by kernel: the reference for others.
+    """Steps of any network, kernel by kernel: the reference for others."""
 
-    Arguments are those of balent.models.training.train.
-    """
-
-    def __init__(
-        self,
-        model: NoisyNetwork,
-        inputs: Points,
-        y: Tensor,
-        index: Tensor,
-        settings: Mapping[str, Any],
-        streams: Streams,
-        penalty: Callable[[], Tensor] | None = None,
-    ) -> None:
-        self.model, self.y, self.penalty = model, y, penalty
-        self.points = _points(inputs, index, settings.get("augmentation"), streams)
-        self.optimiser = Adam(model, settings["learning_rate"])
-        self.precision = settings.get("precision", "float32")
+    def __init__(self, training: Training, streams: Streams) -> None:
+        self.training = training
+        self.points = _points(training, streams)
+        self.optimiser = Adam(training.model, training.settings["learning_rate"])
 
     def run(self, lengths: Sequence[int], rows: Tensor, masks: Sequence[Tensor]) -> None:
+        model, penalty = self.training.model, self.training.penalty
         split = [mask.split(lengths) for mask in masks]
-        run_rows, labels = rows.split(lengths), self.y[rows].split(lengths)
+        run_rows, labels = rows.split(lengths), self.training.y[rows].split(lengths)
         for batch, label, *batch_masks in zip(run_rows, labels, *split, strict=True):
-            with products_in(self.precision, rows.device):
-                logits = self.model(self.points(batch), batch_masks)
+            with products_in(self.training.precision, rows.device):
+                logits = model(self.points(batch), batch_masks)
             loss = cross_entropy(logits.float(), label)
-            (loss if self.penalty is None else loss + self.penalty()).backward()
+            (loss if penalty is None else loss + penalty()).backward()
             self.optimiser.step()
 
     def finish(self) -> None:
@@ -120,16 +140,10 @@ def products_in(precision: str, device: torch.device) -> AbstractContextManager:
     return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
 
 
-def fits(inputs: Points, index: Tensor) -> bool:
-    """Whether the points ``index`` are held converted while a training runs."""
-    return len(index) * inputs.gather(index[:1]).nbytes <= HELD_BYTES
-
-
-def _points(
-    inputs: Points, index: Tensor, augmentation: dict[str, Any] | None, streams: Streams
-) -> Callable[[Tensor], Tensor]:
+def _points(training: Training, streams: Streams) -> Callable[[Tensor], Tensor]:
     """The function from positions in the labelled set [b] to what the network sees, [b, ...]."""
-    if fits(inputs, index):
+    inputs, index, augmentation = training.inputs, training.index, training.augmentation
+    if training.held:
         held = inputs.gather(index)
 
         def points(rows: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from balent.errors import ConfigError, InputError
 from balent.models import static_steps
 from balent.models.early_stopping import EarlyStopping
 from balent.models.network import NoisyNetwork
-from balent.models.steps import EagerSteps, Steps
+from balent.models.steps import EagerSteps, Steps, Training
 from balent.streams import Streams
 
 RUN_ROWS = 4096
@@ -69,12 +69,12 @@ def train(
     loader = streams.torch("loader")
     epochs = ((torch.randperm(n, generator=loader) % len(index)).split(sizes) for _ in count())
     batches = (rows for epoch in epochs for rows in epoch)
-    steps: Steps | None = static_steps.find(model, inputs, y, index, settings, penalty)
-    if steps is None:
-        steps = EagerSteps(model, inputs, y, index, settings, streams, penalty)
+    training = Training(model, inputs, y, index, settings, penalty)
+    steps: Steps = static_steps.find(training) or EagerSteps(training, streams)
     dropout = streams.torch("dropout", device=device)
     stopping = _early_stopping(model, settings, validation_error)
-    stretch = len(sizes) if stopping else remaining
+    by_epoch = stopping is not None or settings.get("epoch_points") is not None
+    stretch = len(sizes) if by_epoch else remaining
     model.train()
     while remaining and not (stopping and stopping.ended):
         for run in _runs(islice(batches, min(stretch, remaining))):
