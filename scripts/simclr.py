@@ -1,13 +1,16 @@
 """Rule simclr: train an encoder without labels; an interrupted training continues.
 
-Exit status 75: --minutes are over, run it again to continue.
+Exit status 75: --minutes are over, run it again to continue; 130: interrupted, its state kept.
 """
 
 import argparse
 import json
 import os
+import sys
 
 from balent.forkserver import run
+
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -28,16 +31,20 @@ def main() -> None:
         settings["checkpoint_seconds"] = args.checkpoint_seconds
     if args.probe_every is not None:
         settings["probe_every"] = args.probe_every or None
-    finished = train_encoder(
-        args.data,
-        settings,
-        *args.out,
-        checkpoint=args.checkpoint,
-        seed=args.settings["seed"],
-        device=runtime.start(threads),
-        threads=threads,
-        minutes=args.minutes,
-    )
+    try:
+        finished = train_encoder(
+            args.data,
+            settings,
+            *args.out,
+            checkpoint=args.checkpoint,
+            seed=args.settings["seed"],
+            device=runtime.start(threads),
+            threads=threads,
+            minutes=args.minutes,
+        )
+    except KeyboardInterrupt:
+        print("simclr: interrupted; the same command continues", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
     if not finished:
         raise SystemExit(os.EX_TEMPFAIL)
 

@@ -88,12 +88,13 @@ def memory_budget() -> int:
 
 def describe(device: str, code_digest: str) -> dict:
     """Device, date, code version and package versions, for the record beside a result."""
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else cpu_name()
+    gpu = device.startswith("cuda")
+    name = torch.cuda.get_device_name(device) if gpu else cpu_name()
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "device": device,
         "device_name": name,
-        "deterministic": device == "cpu" or torch.are_deterministic_algorithms_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled() if gpu else "always",
         "torch_threads": torch.get_num_threads(),
         "peak_memory_mib": peak_memory_mib(),
         "balent": balent.__version__,

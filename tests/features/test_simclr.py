@@ -1,5 +1,7 @@
 """SimCLR's training: deterministic, resumable bit by bit, and it learns what it is asked to."""
 
+import signal
+from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -84,6 +86,48 @@ def test_resumed_equals_uninterrupted(
     monkeypatch.setattr(simclr._Run, "step", lambda run: (done.append(run.done), original(run)))
     assert_equal(whole, train(dataset, settings, checkpoint=checkpoint, key="a"))
     assert done == list(range(step, 20))
+
+
+def test_an_interruption_keeps_the_state(
+    dataset: Dataset, settings: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the step under way; a second one does not wait for it."""
+    settings["checkpoint_seconds"] = 1000
+    whole, original, pressed = train(dataset, settings), simclr._Run.step, []
+
+    def step(run: simclr._Run) -> None:
+        if run.done == 6:
+            pressed.append(1)
+            signal.raise_signal(signal.SIGINT)
+            if len(pressed) == 2:
+                signal.raise_signal(signal.SIGINT)
+        original(run)
+
+    options = {"checkpoint": tmp_path / "checkpoint", "key": "a"}
+    with monkeypatch.context() as patch:
+        patch.setattr(simclr._Run, "step", step)
+        with pytest.raises(KeyboardInterrupt):
+            train(dataset, settings, **options)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    done = []
+    with monkeypatch.context() as patch:
+        patch.setattr(simclr._Run, "step", lambda run: (done.append(run.done), original(run)))
+        assert_equal(whole, train(dataset, settings, **options))
+    assert done == list(range(7, 20))
+    (tmp_path / "checkpoint").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(simclr._Run, "step", step)
+        with pytest.raises(KeyboardInterrupt):
+            train(dataset, settings, **options)
+    assert not (tmp_path / "checkpoint").exists()
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """SIGINT as in a terminal: a shell's background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_training_is_left_at_its_deadline_and_continued(

@@ -74,6 +74,18 @@ def test_the_block_in_bfloat16(device, block):
     assert (ours.dtype, y_ours.dtype) == (torch.bfloat16, torch.bfloat16)
 
 
+def test_what_is_not_a_number_stays_so(device, block):
+    """As in plain PyTorch: a diverged network must not look like one that sees nothing."""
+    stem, weight, first, bias, second = (x.clone() for x in block)
+    first[:], second[:] = 2.0, 2.0
+    weight[0, 0, 0] = float("nan")
+    _, expected = plain(stem, weight, first, bias, second)
+    assert expected.isnan().any()
+    terms = cnn._terms(stem.to(device), weight.to(device))
+    ours = cnn._second_block(*(x.to(device) for x in (first, terms, bias, second)))
+    assert torch.equal(ours.isnan().cpu(), expected.isnan())
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_folded_network_equals_its_dense_passes(device, name):

@@ -15,7 +15,8 @@ from balent.errors import DataError
 from balent.loop.workers import Ended, Work, run
 
 ORPHANS = """
-import math, time
+import math, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 from functools import partial
 from pathlib import Path
 from balent.loop.workers import Work, run

@@ -196,8 +196,8 @@ def test_the_network_is_the_scenarios_own(monkeypatch):
     asked = {}
 
     class Posterior:
-        def predict(self, inputs, index, samples, scope, streams, name, keep, budget):
-            asked.update(samples=samples, scope=scope, n=len(index), keep=keep, path=streams.path)
+        def predict(self, inputs, index, sampling):
+            asked.update(vars(sampling), n=len(index))
 
     monkeypatch.setattr(
         marginals.rounds, "train", lambda *given: asked.update(g=given) or Posterior()
@@ -212,4 +212,5 @@ def test_the_network_is_the_scenarios_own(monkeypatch):
     )
     marginals.predict(problem)
     assert asked["g"] == (problem, 0, problem.initial, None)
-    assert (asked["samples"], asked["scope"], asked["n"], asked["path"]) == (77, "batch", 9, (0,))
+    assert (asked["samples"], asked["mask_scope"], asked["n"]) == (77, "batch", 9)
+    assert asked["streams"].path == (0,)

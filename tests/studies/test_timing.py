@@ -34,9 +34,9 @@ def run(monkeypatch) -> tuple[dict, list[tuple]]:
     """A study's arrays, and (points, samples, kept) of every call of the sampler."""
     calls, original = [], MCDropout.predict
 
-    def recorded(self, inputs, index, samples, scope, streams, name, keep, budget):
-        calls.append((len(index), samples, keep))
-        return original(self, inputs, index, samples, scope, streams, name, keep, budget)
+    def recorded(self, inputs, index, sampling):
+        calls.append((len(index), sampling.samples, sampling.keep))
+        return original(self, inputs, index, sampling)
 
     monkeypatch.setattr(MCDropout, "predict", recorded)
     methods = {name: {"function": name, "options": {}} for name in NAMES}
@@ -104,7 +104,7 @@ def test_the_record_holds_the_peak_from_before_a_reset(tmp_path, monkeypatch):
     run_study(json.dumps(study("random")), tmp_path / "times.npz", record)
     assert runtime.peak_memory_mib() < peak - 200  # what was reset is not there any more
     written = json.loads(record.read_text())
-    assert written["peak_memory_mib"] >= peak
+    assert written["peak_memory_mib"] >= peak - 1  # both are rounded
     assert written["study"]["device"] == "cpu"
 
 

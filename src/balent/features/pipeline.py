@@ -65,6 +65,8 @@ def train_encoder(
         raise ConfigError(f"simclr: minutes is {minutes:g}, but must be above 0; or leave it out")
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     chosen = SimclrSettings.of(settings)
+    if find_spec("safetensors") is None:
+        raise ConfigError("simclr: checkpoint and encoder need safetensors, which is not installed")
     dataset = load_dataset(data)
     checkpoint = Path(checkpoint)
 

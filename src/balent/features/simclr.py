@@ -12,6 +12,8 @@ the encoder must not normalise them either.
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -85,7 +87,7 @@ def train_simclr(
                 passed; a state found there is continued if it carries ``key``, another one is
                 reported and ignored
     deadline    by time.monotonic(): the training is left, its state kept, after the step that
-                passes it
+                passes it; so it is at an interruption (SIGINT), which is raised then
     probe       asked after every ``settings.probe_every`` epochs and the last; draws nothing
     report      called with all epochs after each
     Raises ConfigError for inputs that are not images or fewer than a batch.
@@ -99,17 +101,18 @@ def train_simclr(
     if checkpoint:
         run.restore(checkpoints.load(checkpoint, key))
     saved = time.monotonic()
-    while run.done < run.total:
-        run.step()
-        if report and run.done % run.steps == 0:
-            report(run.epochs)
-        now = time.monotonic()
-        due = now - saved >= settings.checkpoint_seconds or now >= deadline
-        if checkpoint and due:
-            files.save_tensors(checkpoint, run.state(), key=key)
-            saved = time.monotonic()
-        if now >= deadline:
-            break
+    with Interrupt() as interrupt:
+        while run.done < run.total:
+            run.step()
+            if report and run.done % run.steps == 0:
+                report(run.epochs)
+            now = time.monotonic()
+            leave = now >= deadline or interrupt.came
+            if checkpoint and (leave or now - saved >= settings.checkpoint_seconds):
+                files.save_tensors(checkpoint, run.state(), key=key)
+                saved = time.monotonic()
+            if leave:
+                break
     return Trained(run.encoder.eval(), run.epochs, run.done == run.total)
 
 
@@ -129,6 +132,30 @@ def resize(x: Tensor, side: int | None) -> Tensor:
     if side is None:
         return x
     return functional.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
+
+
+class Interrupt:
+    """Puts off an interruption (SIGINT) to the end of a block; a second one is raised at once.
+
+    came  whether there was one
+    """
+
+    def __enter__(self) -> Interrupt:
+        self.came = False
+        main = threading.current_thread() is threading.main_thread()
+        self.before = signal.signal(signal.SIGINT, self._note) if main else None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+        if self.came and error[0] is None:
+            raise KeyboardInterrupt
+
+    def _note(self, *_: object) -> None:
+        if self.came:
+            raise KeyboardInterrupt
+        self.came = True
 
 
 class _Run:

@@ -124,9 +124,11 @@ COLUMN_KEYS = {
 """What a reference says of each column: of a scenario's the paper's name of the data, of a printed
 column the case of the study that it is."""
 
-REFERENCE_TABLES = ("table1", *(f"table{number}" for number in range(3, 13)), "batchbald")
-"""The paper's tables of results in data/reference/ (its Table 2 holds settings), and what
-BatchBALD's released results record."""
+PAPER_TABLES = ("table1", *(f"table{number}" for number in range(3, 13)))
+"""The paper's tables of results in data/reference/ (its Table 2 holds settings)."""
+
+REFERENCE_TABLES = (*PAPER_TABLES, "batchbald")
+"""All tables there: also what BatchBALD's released results record."""
 
 
 def baseline_of(item: dict) -> str:

@@ -22,7 +22,7 @@ from balent.reports import agreement_table, timing_table
 from balent.reports.accuracy_table import accuracy_table
 from balent.reports.context import ReportContext, output
 from balent.reports.grid import Grid
-from balent.reports.kinds import REFERENCE_TABLES, pairs, stated
+from balent.reports.kinds import PAPER_TABLES, pairs, stated
 from balent.reports.reference import load_reference
 from balent.reports.runs import PROVENANCE, provenance
 from balent.reports.statistics import Summary, bound_verdict, summarise
@@ -80,7 +80,7 @@ def grid(rows: pd.DataFrame) -> Grid:
 def _cells(context: ReportContext) -> dict[Key, dict]:
     """The cells of the paper's tables of results."""
     found = {}
-    for name in REFERENCE_TABLES:
+    for name in PAPER_TABLES:
         for cell in load_reference(context.reference_folder, name).to_dict("records"):
             found[name, cell["row"], cell["column"]] = {
                 "unit": "s" if name == "table8" else "%",
