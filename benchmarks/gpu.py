@@ -99,10 +99,20 @@ def provenance(device: str, scale: str) -> dict[str, Any]:
 
 def measure(arguments: argparse.Namespace) -> bool:
     """Run the parts and print what came out; False where something is missing."""
+    if arguments.json and (arguments.json.exists() or not arguments.json.parent.is_dir()):
+        raise ConfigError(
+            f"--json: {arguments.json} is there already, or its folder is not; name another file"
+        )
     end = time.monotonic() + 60 * arguments.minutes
     scale = "small" if arguments.small else "paper"
     file = arguments.settings
-    chosen = plan.read(file, scale) if file else plan.resolved(scale)
+    try:
+        chosen = plan.read(file, scale) if file else plan.resolved(scale)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"needs the package {error.name}, which is not installed here; give --settings FILE, "
+            "which --write-settings FILE writes where it is"
+        ) from None
     os.environ[environment.DEVICE] = arguments.device
     device = runtime.start(chosen.chain(rounds.SCENARIO, METHOD).torch_threads)
     where = provenance(device, scale)
@@ -156,5 +166,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with one_line_errors("gpu"):
-        main()
+    try:
+        with one_line_errors("gpu"):
+            main()
+    except KeyboardInterrupt:
+        print("gpu: interrupted; the figures so far are in --json", file=sys.stderr)
+        sys.exit(130)

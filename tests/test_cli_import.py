@@ -60,10 +60,12 @@ def test_the_job_takes_over_what_was_imported(project, capsys):
     for made, name in zip(OUT, imported.FILES, strict=True):
         assert Path(made).read_bytes() == Path("ran", name).read_bytes()
     main(["import", "ran"])
-    assert "ran: checked\nnext: snakemake" in capsys.readouterr().out
+    assert "ran: taken\nnext: snakemake" in capsys.readouterr().out
     assert not imported.beside(PLACE / "journal").exists()  # nothing left to take over
     Path(OUT[0]).write_text("another")
     refused(capsys, "history.csv: is another result of the chain; remove it to import ran")
+    Path("ran/history.csv").write_text("damaged")  # which is the one to blame
+    refused(capsys, "ran/history.csv: is not what the journal beside it tells")
 
 
 def test_the_command_that_follows_names_the_overlay(project, capsys):

@@ -30,8 +30,11 @@ def test_the_plan_says_what_has_to_be_copied(project, capsys):
     assert "data/features/small/simclr/features.npz  ?" in lines
     assert [line.split()[1] for line in lines if line.startswith("data/raw/digits.npz")] == ["0.1"]
     assert lines[-1] == "there: PYTHONPATH=src python3 -m balent run --plan plan.json --out out"
-    missing = "data/features/small/simclr/features.npz is not here to be copied"
-    assert shown.err == f"balent: warning: {missing}\n"
+    missing = "data/features/small/simclr/features.npz"
+    assert shown.err == (
+        f"balent: warning: {missing} is not here to be copied; "
+        f"snakemake --cores all {missing} makes it\n"
+    )
     written = plan.read(Path("my/plan.json"))
     assert len(written.chains) == 14
     assert written.files["features/small/simclr/features.npz"] is None
@@ -70,6 +73,31 @@ def test_a_plan_can_be_of_named_chains(project, capsys):
 def test_a_plan_of_nothing_is_one_line(project, capsys, arguments, message):
     refused(capsys, message, "plan", "--out", "plan.json", *arguments)
     assert not Path("plan.json").exists()
+
+
+def test_names_that_match_no_chain_are_told(project, capsys):
+    main(
+        [
+            "plan",
+            "table1",
+            "--scenario",
+            "full_dropout",
+            "--method",
+            "random",
+            "coreset",
+            "--seed",
+            "0",
+            "8",
+            "--out",
+            "p.json",
+        ]
+    )
+    out, error = capsys.readouterr()
+    assert out.startswith("p.json: 1 chain, ")
+    assert error.splitlines() == [
+        "balent: warning: --method: no chain of table1 has coreset",
+        "balent: warning: --seed: no chain of table1 has 8",
+    ]
 
 
 def refused(capsys, message, *arguments):

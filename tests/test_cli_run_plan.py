@@ -65,7 +65,7 @@ def box(workstation, tmp_path_factory):
     copy_to(place, workstation)
     ran = bare(place, "run", "--plan", "plan.json", "--out", "out", "--processes", "2")
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout == "2 of 2 chains, 6 of 6 rounds\n"
+    assert ran.stdout == DONE
     return place
 
 
@@ -97,6 +97,9 @@ def bare(place, *arguments):
     )
 
 
+DONE = "2 of 2 chains, 6 of 6 rounds\nfinished; where the plan was made: balent import out\n"
+
+
 def test_a_bare_machine_writes_what_the_project_writes(workstation, box):
     for name in ("history.csv", "picks.npz"):
         there = box / "out" / PLACE / "bald" / "seed0" / name
@@ -116,7 +119,7 @@ def test_what_is_finished_is_not_run_again(box):
     history = box / "out" / PLACE / "bald" / "seed0" / "history.csv"
     before = history.stat().st_mtime_ns
     ran = bare(box, "run", "--plan", "plan.json", "--out", "out")
-    assert (ran.returncode, ran.stdout) == (0, "2 of 2 chains, 6 of 6 rounds\n")
+    assert (ran.returncode, ran.stdout) == (0, DONE)
     assert history.stat().st_mtime_ns == before
 
 
@@ -168,12 +171,35 @@ def test_what_a_bare_machine_ran_is_imported(project, box, capsys):
     main(["import", "came", "ran"])
     chain = f"{PLACE}/bald/seed0"
     assert capsys.readouterr().out.splitlines() == [
-        f"came/{chain}: checked",
         f"came/{PLACE}/random/seed0: is not finished; left out",
-        "ran: checked",
+        f"came/{chain}: taken",
+        "ran: taken",
         f"next: snakemake --cores all results/{chain}/history.csv --config scale=small",
     ]
     assert Path("work", chain, "imported/history.csv").is_file()
+
+
+def test_a_damaged_chain_does_not_keep_the_others(project, box, capsys):
+    shutil.copytree(box / "out", "came")
+    Path("came", PLACE, "bald/seed0/journal/round_0002.npz").write_bytes(b"short")
+    with pytest.raises(SystemExit) as stop:
+        main(["import", "came"])
+    assert stop.value.code == 1
+    out, error = capsys.readouterr()
+    chain = f"{PLACE}/random/seed0"
+    assert out.splitlines() == [
+        f"came/{chain}: taken",
+        f"next: snakemake --cores all results/{chain}/history.csv --config scale=small",
+    ]
+    assert error.startswith(f"balent: came/{PLACE}/bald/seed0: 2 of 3 rounds in its journal")
+
+
+def test_a_folder_of_unfinished_chains_gives_nothing(project, capsys):
+    Path("came", PLACE, "random/seed0/journal").mkdir(parents=True)
+    with pytest.raises(SystemExit) as stop:
+        main(["import", "came"])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == "balent: nothing to take over in came\n"
 
 
 def test_the_command_imports_no_library_before_the_environment_is_set():
@@ -200,8 +226,8 @@ def test_importing_what_runs_chains_touches_no_device():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--scenario", "x"], "--scenario: goes not with --plan; leave out one of them"),
-        (["--seed", "0"], "--seed: goes not with --plan; leave out one of them"),
+        (["--scenario", "x"], "--scenario: does not go with --plan; leave out one of them"),
+        (["--seed", "0"], "--seed: does not go with --plan; leave out one of them"),
         (["--minutes", "0"], "--minutes: 0 is not allowed; give more than 0"),
         (["--minutes", "nan"], "--minutes: nan is not allowed; give more than 0"),
         (["--processes", "0"], "--processes: 0 is not allowed; give 1 or more"),
@@ -287,7 +313,8 @@ def test_a_command_without_its_packages_is_one_line(box):
     ran = bare(box, "check")
     assert ran.returncode == 2
     assert ran.stderr == (
-        "balent: needs the package yaml, which is not installed here; install it\n"
+        "balent: needs the package yaml, which is not installed here; install it "
+        "(run --plan and run --help do without)\n"
     )
 
 

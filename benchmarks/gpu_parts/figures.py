@@ -12,7 +12,7 @@ class Figure:
     """A measurement.
 
     value       in ``unit``: s, or something a second
-    target      of issue and paper scale, in the same unit
+    target      at paper scale, in the same unit
     attainable  by operations and bytes (roofline.py), in the same unit
     projected   computed from measured rounds, not run itself
     """

@@ -62,7 +62,9 @@ def main(argv: list[str] | None = None) -> None:
         if error.name is None or error.name.partition(".")[0] == balent.__name__:
             raise
         parser.exit(
-            2, f"balent: needs the package {error.name}, which is not installed here; install it\n"
+            2,
+            f"balent: needs the package {error.name}, which is not installed here; install it "
+            "(run --plan and run --help do without)\n",
         )
 
 

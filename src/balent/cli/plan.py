@@ -89,6 +89,10 @@ def of_reports(settings: Settings, args: argparse.Namespace) -> list[Named]:
             f"REPORT: {', '.join(args.reports)} at scale {settings.scale} needs no chain that the "
             "other arguments allow; see balent reports"
         )
+    for option, place in (("scenario", 0), ("method", 1), ("seed", 2)):
+        for name in getattr(args, option) or ():
+            if name not in {named[place] for named in found}:
+                warn(f"--{option}: no chain of {', '.join(args.reports)} has {name}")
     return found
 
 
@@ -125,7 +129,8 @@ def describe(plan: Plan, path: Path) -> None:
     count = sum(len(planned.chain.sizes) for planned in plan.chains)
     seconds = sum(planned.seconds for planned in plan.chains)
     unit = "a GPU (speed assumed)" if plan.device.startswith("cuda") else "one core"
-    print(f"{path}: {len(plan.chains)} chains, {count} rounds, about {seconds:,.0f} s on {unit}")
+    chains = f"{len(plan.chains)} chain{'s' * (len(plan.chains) > 1)}"
+    print(f"{path}: {chains}, {count} rounds, about {seconds:,.0f} s on {unit}")
     others = {name for planned in plan.chains for name in planned.packages}
     print(f"needs Python 3.11 or later with {', '.join(['torch, NumPy, SciPy', *sorted(others)])}")
     rows = [("to copy", "MB"), (_shown(sources.PACKAGE), ""), (str(path), "")]
@@ -134,7 +139,13 @@ def describe(plan: Plan, path: Path) -> None:
     print_table(rows)
     print(f"there: PYTHONPATH=src python3 -m balent run --plan {path.name} --out out")
     for name in (name for name, facts in plan.files.items() if facts is None):
-        print(f"balent: warning: {DATA / name} is not here to be copied", file=sys.stderr)
+        file = DATA / name
+        warn(f"{file} is not here to be copied; snakemake --cores all {file} makes it")
+
+
+def warn(text: str) -> None:
+    """Say on standard error what does not stop the command."""
+    print(f"balent: warning: {text}", file=sys.stderr)
 
 
 def _below_data(path: str) -> str:

@@ -45,7 +45,7 @@ def run_chains(args: argparse.Namespace) -> None:
     strange = [name for name in given if name in (ONE if args.plan else PLAN)]
     if strange:
         remedy = "leave out one of them" if args.plan else "give --plan, or leave it out"
-        other = "goes not with --plan" if args.plan else "is for --plan"
+        other = "does not go with --plan" if args.plan else "is for --plan"
         raise ConfigError(f"--{strange[0]}: {other}; {remedy}")
     if args.plan:
         run_plan(args)

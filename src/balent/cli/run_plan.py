@@ -46,6 +46,7 @@ def run_plan(args: argparse.Namespace) -> None:
         raise SystemExit(AGAIN)
     if watch.failed:
         raise SystemExit(1)
+    print(f"finished; where the plan was made: balent import {args.out}", flush=True)
 
 
 def set_environment(found: plan.Plan, device: str, processes: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from balent.cli.run import inputs
 from balent.config import Settings, read_yaml, resolve
 from balent.config_checks import one_of
 from balent.environment import DEVICE
-from balent.errors import ConfigError, DataError
+from balent.errors import BalentError, ConfigError, DataError
 from balent.layout import chain_results, chain_work
 from balent.loop import imported
 from balent.loop.chain import Chain
@@ -41,26 +42,39 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def import_chains(args: argparse.Namespace) -> None:
     """Check each chain against configuration, code and data, and copy it to the chain's work.
 
-    The chain's job then takes it over instead of computing it. Chains before one that is refused
-    stay imported; of a plan's, finished ones are imported.
+    The chain's job then takes it over instead of computing it. Of several chains those that are
+    refused are named, the others imported, and the exit status is 1. Unfinished ones are left out.
     """
     config, _ = read_config(args.config)
     schema = read_yaml(schema_file(args.config))
     resolved: dict[str, Settings] = {}
     results: dict[str, set[str]] = {}
     os.environ[DEVICE] = "cpu"
-    for folder in chain_folders(args.folders):
-        run = imported.read_run(folder)
-        scale = run["chain"]["scale"]
-        if scale not in resolved:
-            resolved[scale] = resolve(config | {"scale": scale}, schema, every_budget=False)
-        results.setdefault(scale, set()).add(str(_import(folder, run, resolved[scale])))
-        print(f"{folder}: checked", flush=True)
+    folders, refused = list(chain_folders(args.folders)), 0
+    for folder in folders:
+        try:
+            run = imported.read_run(folder)
+            scale = run["chain"]["scale"]
+            if scale not in resolved:
+                resolved[scale] = resolve(config | {"scale": scale}, schema, every_budget=False)
+            result = _import(folder, run, resolved[scale])
+        except BalentError as error:
+            if len(folders) == 1:
+                raise
+            print(f"balent: {error}", file=sys.stderr, flush=True)
+            refused += 1
+            continue
+        results.setdefault(scale, set()).add(str(result))
+        print(f"{folder}: taken", flush=True)
+    if not results:
+        raise DataError(f"nothing to take over in {', '.join(map(str, args.folders))}")
     overlay = "" if args.config == CONFIG else f" --configfile {args.config}"
     for scale, made in results.items():
         print(
             f"next: snakemake --cores all {' '.join(sorted(made))} --config scale={scale}{overlay}"
         )
+    if refused:
+        raise SystemExit(1)
 
 
 def chain_folders(given: Iterable[Path]) -> Iterator[Path]:
@@ -97,9 +111,9 @@ def _import(folder: Path, run: dict[str, Any], settings: Settings) -> Path:
     result = Path(chain_results(chain.name), "history.csv")
     if imported.same(result, folder / result.name):
         return result
+    imported.finished(Job.start(chain.to_json(), *inputs(settings, chain.scenario)), folder)
     if result.exists():
         raise DataError(f"{result}: is another result of the chain; remove it to import {folder}")
-    imported.finished(Job.start(chain.to_json(), *inputs(settings, chain.scenario)), folder)
     target = imported.beside(f"{chain_work(chain.name)}/journal")
     _copy(folder, target)
     return result
