@@ -110,6 +110,7 @@ def _work(work: Work, answer: Connection, read: int, write: int) -> None:
         with open(work.log, "a", encoding="utf-8") as log:
             for stream in (1, 2):
                 os.dup2(log.fileno(), stream)
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # in order with errors
     except OSError as error:
         answer.send((False, f"{work.log}: {error.strerror}"))
     else:
