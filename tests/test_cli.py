@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import refused
 
 from balent.cli import main
 from balent.cli.check import laid_over
@@ -21,15 +22,6 @@ def folder(tmp_path, monkeypatch) -> Path:
         shutil.copy2(ROOT / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def refused(capsys, *arguments: str) -> str:
-    with pytest.raises(SystemExit) as stop:
-        main([*arguments])
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    return error
 
 
 def test_the_shipped_configuration_is_checked_at_all_scales(folder, capsys):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from command_line import refused_with
 
 from balent.cli import main
 from balent.config import read_yaml, resolve
@@ -187,10 +188,5 @@ def without(record):
 
 
 def refused(capsys, message):
-    with pytest.raises(SystemExit) as stop:
-        main(["import", "ran"])
-    error = capsys.readouterr().err
-    assert stop.value.code == 2
-    assert message in error
-    assert error.count("\n") == 1
+    refused_with(capsys, message, "import", "ran")
     assert not PLACE.exists() or not imported.beside(PLACE / "journal").exists()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from command_line import refused_with
 
 from balent.cli import main
 from balent.loop import plan
@@ -71,7 +72,7 @@ def test_a_plan_can_be_of_named_chains(project, capsys):
     ],
 )
 def test_a_plan_of_nothing_is_one_line(project, capsys, arguments, message):
-    refused(capsys, message, "plan", "--out", "plan.json", *arguments)
+    refused_with(capsys, message, "plan", "--out", "plan.json", *arguments)
     assert not Path("plan.json").exists()
 
 
@@ -98,12 +99,3 @@ def test_names_that_match_no_chain_are_told(project, capsys):
         "balent: warning: --method: no chain of table1 has coreset",
         "balent: warning: --seed: no chain of table1 has 8",
     ]
-
-
-def refused(capsys, message, *arguments):
-    with pytest.raises(SystemExit) as stop:
-        main([*arguments])
-    error = capsys.readouterr().err
-    assert stop.value.code == 2
-    assert message in error
-    assert error.count("\n") == 1

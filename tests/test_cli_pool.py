@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_line import refused
 from tqdm import tqdm
 
 import balent
@@ -24,15 +25,6 @@ from balent.pool import AGREEMENT, Pool
 from balent.pool_files import read_array
 
 ROOT = Path(__file__).parents[1]
-
-
-def refused(capsys, *arguments: str) -> str:
-    with pytest.raises(SystemExit) as stop:
-        main([*arguments])
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    return error
 
 
 def probabilities(n=20, k=6, c=4, seed=0):

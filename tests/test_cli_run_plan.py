@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
+from command_line import refused_with
 
 from balent import sources
 from balent.cli import main
@@ -238,7 +239,7 @@ def test_importing_what_runs_chains_touches_no_device():
     ],
 )
 def test_a_wrong_argument_with_a_plan_is_one_line(project, capsys, arguments, message):
-    refused(capsys, message, "run", "--plan", "plan.json", "--out", "out", *arguments)
+    refused_with(capsys, message, "run", "--plan", "plan.json", "--out", "out", *arguments)
     assert not Path("out").exists()
 
 
@@ -251,7 +252,7 @@ def test_a_wrong_argument_with_a_plan_is_one_line(project, capsys, arguments, me
     ],
 )
 def test_one_chain_has_a_name(project, capsys, arguments, message):
-    refused(capsys, message, "run", "--out", "out", *arguments)
+    refused_with(capsys, message, "run", "--out", "out", *arguments)
 
 
 def test_a_damaged_plan_is_refused(project, capsys):
@@ -264,9 +265,9 @@ def test_a_damaged_plan_is_refused(project, capsys):
     for text in (whole[:-9], "", "[]", "{}", "\0", json.dumps(changed), json.dumps(other)):
         Path("plan.json").write_text(text)
         message = "plan.json: is no plan, or not as it was written; copy what balent plan wrote"
-        refused(capsys, message, "run", "--plan", "plan.json", "--out", "out")
+        refused_with(capsys, message, "run", "--plan", "plan.json", "--out", "out")
     Path("plan.json").write_bytes(b"\xff\xfe")
-    refused(capsys, message, "run", "--plan", "plan.json", "--out", "out")
+    refused_with(capsys, message, "run", "--plan", "plan.json", "--out", "out")
 
 
 def test_a_plan_of_other_code_is_refused(box, tmp_path):
@@ -284,7 +285,7 @@ def test_a_plan_of_other_code_is_refused(box, tmp_path):
 def test_other_data_than_the_plan_names_are_refused(project, capsys):
     Path("data/raw/digits.npz").write_bytes(b"other")
     message = "data/raw/digits.npz: is not the file that the plan names; copy it once more"
-    refused(capsys, message, "run", "--plan", "plan.json", "--out", "out")
+    refused_with(capsys, message, "run", "--plan", "plan.json", "--out", "out")
 
 
 def test_what_a_chain_needs_besides_is_asked_for(project, capsys, monkeypatch):
@@ -297,7 +298,7 @@ def test_what_a_chain_needs_besides_is_asked_for(project, capsys, monkeypatch):
         plan.importlib.util, "find_spec", lambda name: None if name == "safetensors" else find(name)
     )
     message = "plan.json: small/full_dropout/bald/seed0 needs the package safetensors, which is not"
-    refused(capsys, message, "run", "--plan", "plan.json", "--out", "out")
+    refused_with(capsys, message, "run", "--plan", "plan.json", "--out", "out")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a device is there")
@@ -316,12 +317,3 @@ def test_a_command_without_its_packages_is_one_line(box):
         "balent: needs the package yaml, which is not installed here; install it "
         "(run --plan and run --help do without)\n"
     )
-
-
-def refused(capsys, message, *arguments):
-    with pytest.raises(SystemExit) as stop:
-        main([*arguments])
-    error = capsys.readouterr().err
-    assert stop.value.code == 2
-    assert message in error
-    assert error.count("\n") == 1
